@@ -1,0 +1,69 @@
+# make demo    the main job, on rendered pictures; IMAGES=~/Pictures for your own
+# make test    the core's tests (no torch), a few minutes
+# make test-all, make check, make bench, make docs, make clean
+
+PYTHON ?= python3
+VENV ?= .venv
+HEAVY ?= .venv-heavy
+BIN := $(VENV)/bin
+DEMO ?= demo
+IMAGES ?=
+
+# A stamp for each set of extras: pip runs again only when the pins change.
+PINS := pyproject.toml constraints.txt
+INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
+
+.PHONY: demo test test-all check bench docs clean
+.DEFAULT_GOAL := demo
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Lookalike needs Python 3.10 or newer: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -m venv $(VENV) || { echo "This Python cannot make environments: install its venv package (Debian: apt install python3-venv)."; exit 1; }
+
+$(VENV)/.core: $(BIN)/python $(PINS)
+	@echo "Installing Lookalike into $(VENV) ..."
+	@$(BIN)/python $(INSTALL) .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.core
+	@echo "Installing what the tests need ..."
+	@$(BIN)/python $(INSTALL) '.[test]'
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	@$(BIN)/python $(INSTALL) '.[check]'
+	@touch $@
+
+# torch stands on the command line itself, with its exact release: without it pip
+# would choose the newest build, with several GB for graphics cards.
+$(HEAVY)/.done: $(PINS)
+	@$(PYTHON) -m venv $(HEAVY)
+	@echo "Installing torch and what trains encoders into $(HEAVY) ..."
+	@$(HEAVY)/bin/python $(INSTALL) '.[test,train]' 'torch==2.13.0'
+	@touch $@
+
+demo: $(VENV)/.core
+	@$(BIN)/lookalike demo "$(DEMO)" $(if $(IMAGES),--images "$(IMAGES)")
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -m "not heavy"
+
+test-all: test $(HEAVY)/.done
+	$(HEAVY)/bin/python -m pytest -m heavy tests
+	$(HEAVY)/bin/python -m pytest tests/training
+
+check: $(VENV)/.check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_house.py
+
+bench: $(VENV)/.test
+	$(BIN)/python bench/extraction.py
+	$(BIN)/python bench/first_answer.py
+
+docs: $(VENV)/.test
+	$(BIN)/python docs/make_cli_reference.py
+
+clean:
+	rm -rf $(VENV) $(HEAVY) build dist .pytest_cache .mypy_cache .ruff_cache
