@@ -1,0 +1,197 @@
+"""Walking through a tree of folders, once each, whatever links say."""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import os
+import re
+import stat
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Protocol, TypeAlias
+
+__all__ = ["EVERYTHING", "GlobPattern", "Identity", "Names", "identity_of", "walk"]
+
+logger = logging.getLogger(__name__)
+
+# A folder that holds this file is a gallery.
+GALLERY_MARK = "catalog.sqlite"
+
+# Device and number of a folder: the same through every link that leads to it.
+Identity: TypeAlias = tuple[int, int]
+
+# How much of a glob the names so far have matched: see GlobPattern.
+Progress: TypeAlias = frozenset[int]
+
+
+class Names(Protocol):
+    """Which names below the root are wanted."""
+
+    def start(self) -> Progress:
+        """Tell the progress at the root."""
+        ...
+
+    def step(self, progress: Progress, name: str) -> Progress:
+        """Tell the progress after one more name; empty where nothing can follow."""
+        ...
+
+    def is_complete(self, progress: Progress) -> bool:
+        """Tell whether a file may end here."""
+        ...
+
+
+class Everything:
+    """Wants every name that is not hidden."""
+
+    def start(self) -> Progress:
+        """Begin."""
+        return frozenset({0})
+
+    def step(self, progress: Progress, name: str) -> Progress:
+        """Go on, unless the name is hidden."""
+        return frozenset() if name.startswith(".") else progress
+
+    def is_complete(self, progress: Progress) -> bool:
+        """Accept every file."""
+        return True
+
+
+EVERYTHING = Everything()
+
+
+class GlobPattern:
+    """Wants the names that a glob's parts match; ``**`` stands for any folders.
+
+    Progress is the set of parts that may come next, as in a non-deterministic
+    automaton: folders that cannot lead to a match are never opened. A leading
+    dot is matched by a leading dot only, as in a shell.
+    """
+
+    def __init__(self, parts: Sequence[str]) -> None:
+        self._parts = list(parts)
+        self._patterns = [re.compile(fnmatch.translate(os.path.normcase(part))) for part in parts]
+
+    def start(self) -> Progress:
+        """Begin at the first part."""
+        return self._with_skips({0})
+
+    def step(self, progress: Progress, name: str) -> Progress:
+        """Match one more name."""
+        following: set[int] = set()
+        for place in progress:
+            if place == len(self._parts):
+                continue
+            if self._parts[place] == "**":
+                if not name.startswith("."):
+                    following.add(place)
+            elif self._matches(place, name):
+                following.add(place + 1)
+        return self._with_skips(following)
+
+    def is_complete(self, progress: Progress) -> bool:
+        """Accept a file once every part is matched."""
+        return len(self._parts) in progress
+
+    def _matches(self, place: int, name: str) -> bool:
+        if name.startswith(".") and not self._parts[place].startswith("."):
+            return False
+        return self._patterns[place].match(os.path.normcase(name)) is not None
+
+    def _with_skips(self, places: set[int]) -> Progress:
+        """Add the places behind each ``**``, which may stand for no folder at all."""
+        reached = set(places)
+        for place, part in enumerate(self._parts):
+            if place in reached and part == "**":
+                reached.add(place + 1)
+        return frozenset(reached)
+
+
+def identity_of(folder: str) -> Identity | None:
+    """Tell which folder a path leads to; None where it leads to none."""
+    try:
+        facts = os.stat(folder)
+    except (OSError, ValueError):
+        return None
+    return facts.st_dev, facts.st_ino
+
+
+def walk(
+    root: str,
+    names: Names,
+    *,
+    barred: Collection[Identity] = (),
+    on_unreadable: Callable[[str], object] | None = None,
+) -> Iterator[tuple[str, os.stat_result]]:
+    """Walk depth first, names sorted in each folder; linked folders after all others.
+
+    Args:
+        root: Absolute folder; always entered.
+        names: Which names are wanted.
+        barred: Folders not to enter.
+        on_unreadable: Called with each folder that cannot be listed.
+
+    Yields:
+        Path below the root, '/'-separated, and facts of each regular file.
+    """
+    visited: set[Identity] = set(barred)
+    # An explicit stack: folders nest deeper than Python's calls may.
+    stack: list[tuple[str, Progress]] = [("", names.start())]
+    linked: deque[tuple[str, Progress]] = deque()
+    while stack or linked:
+        prefix, progress = stack.pop() if stack else linked.popleft()
+        entries = enter(root, prefix, visited, on_unreadable)
+        folders: list[tuple[str, Progress]] = []
+        for entry in entries:
+            reached = names.step(progress, entry.name)
+            if not reached:
+                continue
+            path = prefix + entry.name
+            if is_folder(entry):
+                (linked if entry.is_symlink() else folders).append((f"{path}/", reached))
+            elif names.is_complete(reached) and (facts := facts_of_file(entry)):
+                yield path, facts
+        stack.extend(reversed(folders))
+
+
+def enter(
+    root: str,
+    prefix: str,
+    visited: set[Identity],
+    on_unreadable: Callable[[str], object] | None,
+) -> list[os.DirEntry[str]]:
+    """List a folder, sorted by name; nothing if it was visited, is a gallery, or refuses."""
+    folder = os.path.join(root, prefix) if prefix else root
+    try:
+        facts = os.stat(folder)
+        identity = facts.st_dev, facts.st_ino
+        if prefix and identity in visited:
+            return []
+        visited.add(identity)
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        logger.warning("folder %r cannot be listed: %s", folder, error.strerror)
+        if on_unreadable is not None:
+            on_unreadable(prefix.rstrip("/"))
+        return []
+    if prefix and any(entry.name == GALLERY_MARK for entry in entries):
+        return []
+    return entries
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a folder or a link to one; a link in circles is neither."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def facts_of_file(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Look up a regular file; None for pipes, devices, broken links and files just deleted."""
+    try:
+        facts = entry.stat()
+    except OSError:
+        return None
+    return facts if stat.S_ISREG(facts.st_mode) else None
