@@ -1,0 +1,54 @@
+"""The gallery: the truth on disk.
+
+A folder with ``catalog.sqlite`` (what the images are), ``segments/*.npy`` (their
+embeddings, plain NumPy arrays) and ``writer.lock``. Anyone can look into it
+with ``sqlite3`` and ``numpy.load``.
+"""
+
+from __future__ import annotations
+
+from lookalike.gallery.creating import (
+    find_gallery,
+    is_gallery,
+)
+from lookalike.gallery.gallery import (
+    Gallery,
+)
+from lookalike.gallery.records import (
+    CompactReport,
+    GalleryInfo,
+    ImageRecord,
+    KnownImage,
+    NewImage,
+    Rename,
+    Skipped,
+    SourceRecord,
+    Touch,
+    VerifyReport,
+)
+from lookalike.gallery.snapshots import (
+    Snapshot,
+    StaleSnapshot,
+)
+from lookalike.gallery.writing import (
+    GalleryWriter,
+)
+
+__all__ = [
+    "CompactReport",
+    "Gallery",
+    "GalleryInfo",
+    "GalleryWriter",
+    "ImageRecord",
+    "KnownImage",
+    "NewImage",
+    "Rename",
+    "Skipped",
+    "Snapshot",
+    "SourceRecord",
+    "StaleSnapshot",
+    "Touch",
+    "VerifyReport",
+    "find_gallery",
+    "is_gallery",
+]

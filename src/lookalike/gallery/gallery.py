@@ -1,0 +1,396 @@
+"""The gallery for readers: any number of threads and processes, while one writer writes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.errors import GalleryNotFound, GalleryUnreadable, ImageNotInGallery
+from lookalike.gallery.catalog import (
+    IMAGE_COLUMNS,
+    Settings,
+    read_generation,
+    read_settings,
+    to_image,
+    to_stored_path,
+)
+from lookalike.gallery.checking import verify_gallery
+from lookalike.gallery.connections import ReadPool
+from lookalike.gallery.creating import create_folder, is_gallery
+from lookalike.gallery.locations import base_folder, paths_inside
+from lookalike.gallery.records import GalleryInfo, ImageRecord, SourceRecord, VerifyReport
+from lookalike.gallery.segments import BlockCache, Segment, read_segments
+from lookalike.gallery.snapshots import Block, Snapshot, dead_rows, images_sharing
+from lookalike.gallery.sources import read_sources
+from lookalike.gallery.writing import GalleryWriter
+from lookalike.vectors import EmbeddingSpace, require_same_space
+
+__all__ = ["Gallery"]
+
+T = TypeVar("T")
+
+
+class Gallery:
+    """A searchable image collection on disk.
+
+    Made by ``create``, ``open`` or ``open_or_create``. Safe to read from many
+    threads. It never changes anything itself: that is the ``writer``'s part.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, pool: ReadPool) -> None:
+        """Use ``Gallery.open``."""
+        self._folder = folder
+        self._settings = settings
+        self._pool = pool
+        self._blocks = BlockCache(folder)
+        self._sources: tuple[int, dict[int, SourceRecord]] = (-1, {})
+        self._finalizer = weakref.finalize(self, pool.close)
+
+    @classmethod
+    def create(
+        cls, path: str | os.PathLike[str], space: EmbeddingSpace, *, dtype: str = "float16"
+    ) -> Gallery:
+        """Make an empty gallery in a new or empty folder.
+
+        Args:
+            path: The folder.
+            space: What its embeddings will be comparable with.
+            dtype: How they are stored: ``"float16"`` halves the disk at a
+                cost of about 0.0005 per value, ``"float32"`` keeps all bits.
+
+        Raises:
+            GalleryError: There is one already, or the folder holds other files.
+            GalleryReadOnly, StorageFull: The folder cannot be written.
+            UsageError: The dtype is unknown.
+        """
+        folder = _absolute(path)
+        create_folder(folder, space, dtype=dtype, exist_ok=False)
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Gallery:
+        """Open a gallery, also on read-only media.
+
+        Raises:
+            GalleryNotFound: There is none.
+            GalleryTooNew: A newer Lookalike wrote it.
+            GalleryUnreadable: It is damaged, or no gallery.
+        """
+        folder = _absolute(path)
+        if not is_gallery(folder):
+            raise GalleryNotFound(
+                f"There is no gallery at {folder}: make one with "
+                f"'lookalike index FOLDER', or name another with --gallery."
+            )
+        pool = ReadPool(folder)
+        try:
+            with pool.transaction() as connection:
+                return cls(folder, read_settings(connection, folder), pool)
+        except BaseException:
+            pool.close()
+            raise
+
+    @classmethod
+    def open_or_create(
+        cls, path: str | os.PathLike[str], space: EmbeddingSpace, *, dtype: str = "float16"
+    ) -> Gallery:
+        """Open the gallery at a path, or make it; an existing one keeps its dtype.
+
+        Raises:
+            SpaceMismatch: The existing gallery holds embeddings of another space.
+            GalleryError: As ``open`` and ``create``.
+        """
+        folder = _absolute(path)
+        if not is_gallery(folder):
+            create_folder(folder, space, dtype=dtype, exist_ok=True)
+        gallery = cls.open(folder)
+        try:
+            require_same_space(space, gallery.space, owner=f"The gallery {folder}")
+        except BaseException:
+            gallery.close()
+            raise
+        return gallery
+
+    def close(self) -> None:
+        """Close files and connections. Snapshots stay usable."""
+        self._blocks.clear()
+        self._finalizer()
+
+    def __enter__(self) -> Gallery:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Gallery({str(self._folder)!r})"
+
+    @property
+    def path(self) -> Path:
+        """Its folder, absolute."""
+        return self._folder
+
+    @property
+    def space(self) -> EmbeddingSpace:
+        """What its embeddings are comparable with."""
+        return self._settings.space
+
+    @property
+    def dtype(self) -> str:
+        """How embeddings are stored: ``"float16"`` or ``"float32"``."""
+        return self._settings.dtype
+
+    @property
+    def generation(self) -> int:
+        """How many changes were committed so far, read afresh."""
+        with self._pool.transaction() as connection:
+            return read_generation(connection)
+
+    def __len__(self) -> int:
+        with self._pool.transaction() as connection:
+            return _count(connection, "images")
+
+    def writer(self) -> GalleryWriter:
+        """Become the one writer, as a context manager.
+
+        Raises:
+            GalleryLocked: Another writer is at work.
+            GalleryReadOnly, StorageFull: The folder cannot be written.
+        """
+        return GalleryWriter(self._folder, self.space, dtype=self.dtype)
+
+    def snapshot(self) -> Snapshot:
+        """Map the embeddings of the present generation.
+
+        Raises:
+            GalleryUnreadable: A segment is missing or damaged.
+        """
+
+        def read(
+            connection: sqlite3.Connection,
+        ) -> tuple[tuple[Segment, ...], tuple[int, NDArray[np.int64]]]:
+            segments = read_segments(connection)
+            return segments, (read_generation(connection), dead_rows(connection, segments))
+
+        segments, blocks, (generation, dead) = self._mapped(read)
+        ids = tuple(segment.segment_id for segment in segments)
+        return Snapshot(generation, blocks, dead, ids)
+
+    def images_at(self, snapshot: Snapshot, rows: Sequence[int]) -> list[list[ImageRecord]]:
+        """Read the images behind global rows.
+
+        Returns:
+            One list per row, in the order of ``rows``: the images that share
+            it, by image_id; empty for a dead row.
+
+        Raises:
+            StaleSnapshot: The gallery changed since the snapshot was taken.
+        """
+        with self._pool.transaction() as connection:
+            return images_sharing(connection, snapshot, rows)
+
+    def image(self, image_id: int) -> ImageRecord:
+        """Read one image.
+
+        Raises:
+            ImageNotInGallery: There is none of that id.
+        """
+        query = f"SELECT {IMAGE_COLUMNS} FROM images WHERE image_id = ?"
+        with self._pool.transaction() as connection:
+            found = connection.execute(query, (int(image_id),)).fetchone()
+        if found is None:
+            raise self._no_such_image(image_id)
+        return to_image(found)
+
+    def image_at_path(self, path: str) -> ImageRecord | None:
+        """Find the image of any source at an absolute path."""
+        query = f"SELECT {IMAGE_COLUMNS} FROM images WHERE source_id = ? AND path = ?"
+        whole = os.path.abspath(path)
+        with self._pool.transaction() as connection:
+            for source in self._known_sources(connection).values():
+                for name in paths_inside(whole, source):
+                    key = (source.source_id, to_stored_path(name))
+                    found = connection.execute(query, key).fetchone()
+                    if found is not None:
+                        return to_image(found)
+        return None
+
+    def ids_with_content(self, content_hash: str) -> list[int]:
+        """List the images whose files have exactly these bytes."""
+        query = "SELECT image_id FROM images WHERE content_hash = ? ORDER BY image_id"
+        with self._pool.transaction() as connection:
+            return [image_id for (image_id,) in connection.execute(query, (content_hash,))]
+
+    def images(self, *, source_id: int | None = None) -> Iterator[ImageRecord]:
+        """Stream all images, or those of one source, by image_id.
+
+        The whole iteration sees one generation.
+        """
+        query = f"SELECT {IMAGE_COLUMNS} FROM images ORDER BY image_id"
+        values: tuple[int, ...] = ()
+        if source_id is not None:
+            query = query.replace("ORDER BY", "WHERE source_id = ? ORDER BY")
+            values = (source_id,)
+        with self._pool.transaction() as connection:
+            for row in connection.execute(query, values):
+                yield to_image(row)
+
+    def embedding(self, image_id: int) -> NDArray[np.float32]:
+        """Read one embedding as it is stored, float32 ``(dim,)``.
+
+        Raises:
+            ImageNotInGallery: There is none of that id.
+        """
+        row: NDArray[np.float32] = self.embeddings([image_id])[0]
+        return row
+
+    def embeddings(self, image_ids: Sequence[int]) -> NDArray[np.float32]:
+        """Read embeddings as they are stored, float32 ``(n, dim)``.
+
+        Raises:
+            ImageNotInGallery: There is none of one of these ids.
+        """
+
+        def read(
+            connection: sqlite3.Connection,
+        ) -> tuple[tuple[Segment, ...], list[tuple[int, int]]]:
+            query = "SELECT segment_id, row FROM images WHERE image_id = ?"
+            places = []
+            for image_id in image_ids:
+                found = connection.execute(query, (int(image_id),)).fetchone()
+                if found is None:
+                    raise self._no_such_image(image_id)
+                places.append(found)
+            return read_segments(connection), places
+
+        segments, blocks, places = self._mapped(read)
+        by_id = {segment.segment_id: block for segment, block in zip(segments, blocks, strict=True)}
+        rows = np.empty((len(places), self.space.dim), dtype=np.float32)
+        for line, (segment_id, row) in enumerate(places):
+            try:
+                rows[line] = by_id[segment_id][row]
+            except (KeyError, IndexError) as error:
+                raise GalleryUnreadable(
+                    f"Image {image_ids[line]} of the gallery {self._folder} names an embedding "
+                    f"that is not there: see what else is damaged with 'lookalike verify'."
+                ) from error
+        return rows
+
+    def sources(self) -> tuple[SourceRecord, ...]:
+        """List the places that pictures come from, by source_id."""
+        with self._pool.transaction() as connection:
+            return read_sources(connection, self._folder)
+
+    def absolute_path(self, record: ImageRecord) -> str:
+        """Say where an image's file is now.
+
+        Raises:
+            ImageNotInGallery: Its source is no longer part of the gallery.
+        """
+        with self._pool.transaction() as connection:
+            source = self._known_sources(connection).get(record.source_id)
+        if source is None:
+            raise self._no_such_image(record.image_id)
+        return os.path.join(base_folder(source), record.path.replace("/", os.sep))
+
+    def info(self) -> GalleryInfo:
+        """Describe the gallery in numbers."""
+        with self._pool.transaction() as connection:
+            stored = dict(connection.execute("SELECT key, value FROM settings"))
+            segments = read_segments(connection)
+            buried = _count(connection, "tombstones")
+            counts = dict(
+                connection.execute("SELECT source_id, count(*) FROM images GROUP BY source_id")
+            )
+            return GalleryInfo(
+                path=self._folder,
+                format_version=self._settings.format_version,
+                space=self.space,
+                dtype=self.dtype,
+                generation=stored["generation"],
+                images=sum(counts.values()),
+                skipped=_count(connection, "skipped"),
+                embeddings=sum(segment.rows for segment in segments) - buried,
+                tombstones=buried,
+                segments=len(segments),
+                size_bytes=_size_on_disk(self._folder),
+                created=self._settings.created,
+                updated=stored["updated"],
+                sources=tuple(
+                    (source, counts.get(source.source_id, 0))
+                    for source in read_sources(connection, self._folder)
+                ),
+            )
+
+    def verify(self) -> VerifyReport:
+        """Check every invariant: catalog, checksums, values, and what names what."""
+        return verify_gallery(self._folder, self._pool, self._settings)
+
+    def _known_sources(self, connection: sqlite3.Connection) -> dict[int, SourceRecord]:
+        """Read the sources once per generation: results ask for them hit by hit."""
+        generation = read_generation(connection)
+        if self._sources[0] != generation:
+            found = read_sources(connection, self._folder)
+            self._sources = (generation, {source.source_id: source for source in found})
+        return self._sources[1]
+
+    def _mapped(
+        self, read: Callable[[sqlite3.Connection], tuple[tuple[Segment, ...], T]]
+    ) -> tuple[tuple[Segment, ...], tuple[Block, ...], T]:
+        """Read from the catalog and map the segments it names.
+
+        Between the two a compaction may delete files: the catalog then has a
+        newer generation, and is read again.
+        """
+        missed = -1
+        while True:
+            with self._pool.transaction() as connection:
+                generation = read_generation(connection)
+                segments, found = read(connection)
+            try:
+                return segments, self._blocks.blocks(segments), found
+            except FileNotFoundError as error:
+                if generation == missed:
+                    raise GalleryUnreadable(
+                        f"The gallery {self._folder} misses the file {error.filename}: "
+                        f"see what else is damaged with 'lookalike verify'."
+                    ) from error
+                missed = generation
+
+    def _no_such_image(self, image_id: int) -> ImageNotInGallery:
+        return ImageNotInGallery(
+            f"The gallery {self._folder} has no image {image_id}: it may have been removed."
+        )
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    return Path(os.path.abspath(Path(path).expanduser()))
+
+
+def _count(connection: sqlite3.Connection, table: str) -> int:
+    count: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    return count
+
+
+def _size_on_disk(folder: Path) -> int:
+    total = 0
+    for inner, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(inner, name)).st_size
+            except FileNotFoundError:  # a writer's temporary file
+                continue
+    return total

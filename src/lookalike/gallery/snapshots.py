@@ -1,0 +1,103 @@
+"""Snapshots: one generation's embeddings, mapped and safe from later changes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.errors import GalleryError
+from lookalike.gallery.catalog import IMAGE_COLUMNS, read_generation, to_image
+from lookalike.gallery.records import ImageRecord
+from lookalike.gallery.segments import Segment
+
+__all__ = ["Snapshot", "StaleSnapshot", "dead_rows", "images_sharing"]
+
+Block = np.memmap[Any, np.dtype[Any]]
+
+
+class StaleSnapshot(GalleryError):
+    """The gallery changed since the snapshot was taken."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """The embeddings of one generation.
+
+    A global row is the offset of its block plus the row inside that block. A
+    later change or compaction leaves the blocks as they are.
+
+    Attributes:
+        generation: The generation these embeddings belong to.
+        blocks: Arrays ``(rows, dim)`` in the gallery's dtype, mapped.
+        dead: int64, sorted: global rows that no image names.
+        segment_ids: The segment behind each block.
+    """
+
+    generation: int
+    blocks: tuple[Block, ...]
+    dead: NDArray[np.int64]
+    segment_ids: tuple[int, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many global rows there are, dead ones included."""
+        return sum(len(block) for block in self.blocks)
+
+    def located(self, rows: Sequence[int]) -> list[tuple[int, int]]:
+        """Turn global rows into pairs of segment_id and row inside it.
+
+        Raises:
+            GalleryError: A row lies outside the snapshot.
+        """
+        wanted = np.asarray(rows, dtype=np.int64)
+        total = self.rows
+        outside = wanted[(wanted < 0) | (wanted >= total)]
+        if outside.size:
+            raise GalleryError(
+                f"Row {outside[0]} was asked for, but the snapshot has rows 0 to {total - 1}."
+            )
+        starts = np.cumsum([0, *(len(block) for block in self.blocks)])
+        numbers = np.searchsorted(starts, wanted, side="right") - 1
+        inside = wanted - starts[numbers]
+        return [
+            (self.segment_ids[number], row)
+            for number, row in zip(numbers.tolist(), inside.tolist(), strict=True)
+        ]
+
+
+def dead_rows(connection: sqlite3.Connection, segments: Sequence[Segment]) -> NDArray[np.int64]:
+    """Read the tombstones as sorted global rows, int64 ``(n,)``."""
+    starts: dict[int, int] = {}
+    total = 0
+    for segment in segments:
+        starts[segment.segment_id] = total
+        total += segment.rows
+    found = connection.execute("SELECT segment_id, row FROM tombstones ORDER BY segment_id, row")
+    rows = [starts[segment_id] + row for segment_id, row in found if segment_id in starts]
+    return np.array(rows, dtype=np.int64)
+
+
+def images_sharing(
+    connection: sqlite3.Connection, snapshot: Snapshot, rows: Sequence[int]
+) -> list[list[ImageRecord]]:
+    """Read the images behind global rows, in the order of ``rows``, each list by image_id.
+
+    Raises:
+        StaleSnapshot: The catalog has another generation than the snapshot.
+    """
+    generation = read_generation(connection)
+    if generation != snapshot.generation:
+        raise StaleSnapshot(
+            f"The snapshot shows generation {snapshot.generation}, but the gallery is at "
+            f"{generation}: take a new snapshot and search again."
+        )
+    query = f"SELECT {IMAGE_COLUMNS} FROM images WHERE segment_id = ? AND row = ? ORDER BY image_id"
+    return [
+        [to_image(found) for found in connection.execute(query, place)]
+        for place in snapshot.located(rows)
+    ]

@@ -1,0 +1,332 @@
+"""The one writer of a gallery: every change is committed whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lookalike.errors import GalleryError
+from lookalike.gallery import compacting, failures
+from lookalike.gallery.catalog import (
+    from_stored_path,
+    now_utc,
+    read_generation,
+)
+from lookalike.gallery.committing import Change, apply_change, bury, checked_rows, insert_segment
+from lookalike.gallery.connections import checkpoint, connect_writer
+from lookalike.gallery.locking import WriterLock
+from lookalike.gallery.records import (
+    CompactReport,
+    KnownImage,
+    NewImage,
+    Rename,
+    Skipped,
+    SourceRecord,
+    Touch,
+)
+from lookalike.gallery.segments import (
+    SEGMENTS,
+    Rows,
+    Segment,
+    new_name,
+    read_segments,
+    remove_files,
+    sweep,
+    write_segment,
+)
+from lookalike.gallery.sources import find_source, insert_source, require_source
+from lookalike.vectors import EmbeddingSpace
+
+__all__ = ["GalleryWriter"]
+
+logger = logging.getLogger(__name__)
+
+MOST_SEGMENTS = 64
+MOST_DEAD = 0.3
+
+
+class GalleryWriter:
+    """Changes a gallery; made by ``Gallery.writer``, closed as a context manager.
+
+    Readers go on meanwhile and see each commit whole. May be used from several
+    threads; calls follow one another.
+    """
+
+    def __init__(self, folder: Path, space: EmbeddingSpace, *, dtype: str) -> None:
+        """Use ``Gallery.writer``."""
+        self._folder = folder
+        self._space = space
+        self._dtype = dtype
+        self._one_at_a_time = threading.RLock()
+        self._is_closed = False
+        with failures.writing(folder):
+            failures.require_writable(folder)
+            self._lock = WriterLock(folder)
+            try:
+                # Tools that move folders may drop an empty one.
+                (folder / SEGMENTS).mkdir(exist_ok=True)
+                failures.require_writable(folder / SEGMENTS)
+                self._connection = connect_writer(folder)
+            except BaseException:
+                self._lock.release()
+                raise
+        try:
+            self._sweep()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Fold the log into the catalog and let the next writer in."""
+        with self._one_at_a_time:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            checkpoint(self._connection)
+            self._connection.close()
+            self._lock.release()
+
+    def __enter__(self) -> GalleryWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def add_source(self, kind: str, location: str) -> SourceRecord:
+        """Add a place that pictures come from; one that is there already stays as it is.
+
+        Args:
+            kind: ``"folder"``, ``"list"``, ``"glob"`` and so on.
+            location: Its absolute path.
+
+        Raises:
+            GalleryError: The path is not absolute.
+        """
+        if not os.path.isabs(location):
+            raise GalleryError(
+                f"A source needs an absolute location, not {location!r}: use os.path.abspath."
+            )
+        location = os.path.normpath(location)
+        with self._writing() as connection, self._all_or_nothing():
+            found = find_source(connection, self._folder, kind=kind, location=location)
+            if found is not None:
+                return found
+            connection.execute("BEGIN IMMEDIATE")
+            added = insert_source(connection, self._folder, kind=kind, location=location)
+            self._commit()
+            return added
+
+    def remove_source(self, source_id: int) -> int:
+        """Forget a source and its images; the files stay where they are.
+
+        Returns:
+            How many images were forgotten.
+
+        Raises:
+            GalleryError: There is no such source.
+        """
+        with self._writing() as connection, self._all_or_nothing():
+            require_source(connection, source_id, gallery=self._folder)
+            connection.execute("BEGIN IMMEDIATE")
+            of_source = (source_id,)
+            left = connection.execute(
+                "SELECT DISTINCT segment_id, row FROM images WHERE source_id = ?", of_source
+            ).fetchall()
+            forgotten = connection.execute("DELETE FROM images WHERE source_id = ?", of_source)
+            bury(connection, left)
+            connection.execute("DELETE FROM skipped WHERE source_id = ?", of_source)
+            connection.execute("DELETE FROM sources WHERE source_id = ?", of_source)
+            self._commit()
+            return forgotten.rowcount
+
+    def state(self, source_id: int) -> dict[str, KnownImage]:
+        """Map each path of a source to what planning an update needs to know."""
+        # The plus keeps SQLite from the index by path: reading the table in its
+        # own order is twice as fast.
+        query = (
+            "SELECT path, image_id, size_bytes, mtime_ns, content_hash "
+            "FROM images WHERE +source_id = ?"
+        )
+        with self._writing() as connection:
+            return {
+                from_stored_path(path): KnownImage(*known)
+                for path, *known in connection.execute(query, (source_id,))
+            }
+
+    def skipped(self, source_id: int) -> dict[str, Skipped]:
+        """Map each path of a source that could not be read to why."""
+        query = "SELECT path, size_bytes, mtime_ns, reason FROM skipped WHERE source_id = ?"
+        with self._writing() as connection:
+            found = {}
+            for stored, *rest in connection.execute(query, (source_id,)):
+                path = from_stored_path(stored)
+                found[path] = Skipped(source_id, path, *rest)
+            return found
+
+    def has_content(self, content_hash: str) -> bool:
+        """Whether an image with this content lends its embedding to copies."""
+        query = "SELECT 1 FROM images WHERE content_hash = ?"
+        with self._writing() as connection:
+            return connection.execute(query, (content_hash,)).fetchone() is not None
+
+    def commit(
+        self,
+        *,
+        images: Sequence[NewImage] = (),
+        embeddings: Rows | None = None,
+        renamed: Sequence[Rename] = (),
+        touched: Sequence[Touch] = (),
+        removed: Sequence[int] = (),
+        skipped: Sequence[Skipped] = (),
+        unskipped: Sequence[tuple[int, str]] = (),
+        metadata: Mapping[int, Mapping[str, Any]] | None = None,
+    ) -> int:
+        """Make one change, durable when this returns, or none.
+
+        Removals come first, then renames, then additions, so that a path can
+        be used again. An image at a path that is known already keeps its
+        image_id. An image that is added or renamed is no longer skipped.
+
+        Args:
+            images: To add or replace.
+            embeddings: Unit rows ``(m, dim)``, each named by at least one image.
+            renamed: Images found at other paths.
+            touched: Images whose files have other dates.
+            removed: The image_ids to forget.
+            skipped: Files that could not be read; not at the path of an image.
+            unskipped: Pairs of source_id and path that are gone or readable.
+            metadata: By image_id, replaces what was there.
+
+        Returns:
+            The new generation; the present one if there was nothing to do.
+
+        Raises:
+            GalleryError: The embeddings are no unit rows of this space, or the
+                change contradicts itself or the gallery.
+            ImageNotInGallery: An image_id is unknown.
+            StorageFull, GalleryReadOnly: It could not be written.
+        """
+        change = Change(images, renamed, touched, removed, skipped, unskipped, metadata or {})
+        rows = checked_rows(embeddings, images, dim=self._space.dim)
+        with self._writing() as connection, self._all_or_nothing() as files:
+            generation = read_generation(connection)
+            if change.is_empty:
+                return generation
+            segment = self._written(rows, files, generation + 1)
+            connection.execute("BEGIN IMMEDIATE")
+            segment_id = 0 if segment is None else insert_segment(connection, segment)
+            apply_change(connection, change, segment_id=segment_id, gallery=self._folder)
+            return self._commit()
+
+    @property
+    def needs_compaction(self) -> bool:
+        """Whether many segments (over 64) or dead rows (over 30 %) slow readers down."""
+        with self._writing() as connection:
+            segments = read_segments(connection)
+            dead = connection.execute("SELECT count(*) FROM tombstones").fetchone()[0]
+        rows = sum(segment.rows for segment in segments)
+        return len(segments) > MOST_SEGMENTS or dead > MOST_DEAD * rows
+
+    def compact(self) -> CompactReport:
+        """Drop dead rows and merge small segments into files of up to 512 MiB.
+
+        Global rows change; image_ids do not. Needs free space for a second
+        copy of what is rewritten.
+
+        Raises:
+            StorageFull, GalleryReadOnly: It could not be written.
+            GalleryUnreadable: A segment is damaged; nothing was changed.
+        """
+        row_bytes = self._space.dim * (2 if self._dtype == "float16" else 4)
+        rows_per_file = max(1, compacting.LARGEST_SEGMENT_BYTES // row_bytes)
+        with self._writing() as connection, self._all_or_nothing() as files:
+            before = read_segments(connection)
+            dead = compacting.read_dead(connection)
+            old, targets = compacting.plan(before, dead, rows_per_file=rows_per_file)
+            if old:
+                generation = read_generation(connection) + 1
+                new = compacting.write_targets(
+                    self._folder, old, targets, generation=generation, files=files
+                )
+                connection.execute("BEGIN IMMEDIATE")
+                compacting.swap(connection, old, new, targets=targets)
+                self._commit()
+            after = read_segments(connection)
+        # Readers that still map these keep them; Windows refuses, and a later writer sweeps.
+        remove_files(self._folder, [segment.file for segment in old])
+        return CompactReport(
+            rows_before=sum(segment.rows for segment in before),
+            rows_after=sum(segment.rows for segment in after),
+            segments_before=len(before),
+            segments_after=len(after),
+            freed_bytes=_size(before) - _size(after),
+        )
+
+    def _written(self, rows: Rows, files: list[str], generation: int) -> Segment | None:
+        if not len(rows):
+            return None
+        files.append(new_name(generation))
+        return write_segment(
+            self._folder,
+            files[0],
+            blocks=[rows],
+            rows=len(rows),
+            dim=self._space.dim,
+            dtype=self._dtype,
+        )
+
+    def _commit(self) -> int:
+        """End the transaction; this is the moment a change becomes true."""
+        generation = read_generation(self._connection) + 1
+        self._connection.executemany(
+            "UPDATE settings SET value = ? WHERE key = ?",
+            [(generation, "generation"), (now_utc(), "updated")],
+        )
+        self._connection.execute("COMMIT")
+        return generation
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._one_at_a_time, failures.writing(self._folder):
+            if self._is_closed:
+                raise GalleryError(
+                    f"The writer of the gallery {self._folder} is closed: open a new one."
+                )
+            yield self._connection
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[list[str]]:
+        """Undo a change that fails: its transaction, and the files put in the list."""
+        files: list[str] = []
+        try:
+            yield files
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._connection.rollback()
+                # A Ctrl-C may arrive just after the commit: then the files are named.
+                named = {segment.file for segment in read_segments(self._connection)}
+                remove_files(self._folder, [name for name in files if name not in named])
+            raise
+
+    def _sweep(self) -> None:
+        with self._writing() as connection:
+            named = {segment.file for segment in read_segments(connection)}
+            removed = sweep(self._folder, named)
+        if removed:
+            logger.info("Removed %d files left by a writer that was killed.", len(removed))
+
+
+def _size(segments: Sequence[Segment]) -> int:
+    return sum(segment.size_bytes for segment in segments)
