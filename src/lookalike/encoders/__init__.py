@@ -1,0 +1,21 @@
+"""Encoders: from prepared pictures to embeddings."""
+
+from __future__ import annotations
+
+from lookalike.encoders.cards import Canonical, EncoderCard, load_card
+from lookalike.encoders.embedding import ImageInput, embed, prepare
+from lookalike.encoders.loading import load_encoder
+from lookalike.encoders.onnx_runtime import OnnxEncoder
+from lookalike.encoders.protocol import Encoder
+
+__all__ = [
+    "Canonical",
+    "Encoder",
+    "EncoderCard",
+    "ImageInput",
+    "OnnxEncoder",
+    "embed",
+    "load_card",
+    "load_encoder",
+    "prepare",
+]

@@ -1,0 +1,154 @@
+"""Encoder cards: what an encoder is, stated once and read by people and code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from lookalike.errors import EncoderError, EncoderNotFound, UsageError
+from lookalike.images.preprocessing import Preprocessing
+from lookalike.vectors import EmbeddingSpace
+
+__all__ = ["Canonical", "EncoderCard", "load_card", "weights_digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """The start of one known embedding, to prove that an encoder still is itself.
+
+    Attributes:
+        description: The picture, made by a formula.
+        first: The first numbers of its embedding.
+        tolerance: Largest absolute difference allowed for each of them.
+    """
+
+    description: str
+    first: tuple[float, ...]
+    tolerance: float
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderCard:
+    """What one encoder is and what it costs.
+
+    Attributes:
+        name: What ``load_encoder`` takes.
+        weights: File name of the ONNX network, beside the card.
+        dim: Length of an embedding; 0 where only the network itself tells.
+        preprocessing: From a decoded picture to the network's input.
+        output: Name of the network's output that is the embedding; empty for
+            its only output.
+        licence: Of the weights.
+        sha256: Of the weights file; empty where nobody wrote it down.
+        description, data, recipe, version: Prose for people.
+        parameters: Number of weights.
+        canonical: Known numbers, where somebody wrote them down.
+        measured: Quality and cost, with the command that measured them.
+    """
+
+    name: str
+    weights: str
+    dim: int
+    preprocessing: Preprocessing
+    output: str = ""
+    licence: str = ""
+    sha256: str = ""
+    description: str = ""
+    data: str = ""
+    recipe: str = ""
+    version: str = ""
+    parameters: int = 0
+    canonical: Canonical | None = None
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+    def space(self, digest: str) -> EmbeddingSpace:
+        """Name the space of this card's embeddings.
+
+        Args:
+            digest: sha256 of the weights file as it lies on disk.
+
+        Returns:
+            A space whose fingerprint covers everything that changes numbers:
+            weights, preprocessing, output and precision class.
+        """
+        facts = {
+            "weights": digest,
+            "preprocessing": asdict(self.preprocessing),
+            "output": self.output,
+            "precision": "exact",
+        }
+        text = json.dumps(facts, sort_keys=True)
+        fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        return EmbeddingSpace(fingerprint, self.dim, encoder=self.name)
+
+
+def weights_digest(path: Path) -> str:
+    """Hash a weights file: sha256, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def load_card(path: Path) -> EncoderCard:
+    """Read a card from JSON.
+
+    Raises:
+        EncoderNotFound: There is no such file.
+        EncoderError: It is no valid card.
+    """
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(facts, dict):
+            raise ValueError("the top level is not an object")
+        return card_from(facts)
+    except FileNotFoundError:
+        raise EncoderNotFound(f"There is no encoder card at {path}.") from None
+    except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
+        raise EncoderError(
+            f"The encoder card {path} cannot be used ({error}): "
+            "docs/encoders.md shows what a card holds."
+        ) from error
+
+
+def card_from(facts: Mapping[str, Any]) -> EncoderCard:
+    """Build a card from parsed JSON; keys the card does not know are notes for people."""
+    known = {item.name for item in fields(EncoderCard)}
+    values = {key: value for key, value in facts.items() if key in known}
+    values["preprocessing"] = preprocessing_from(facts["preprocessing"])
+    if canonical := facts.get("canonical"):
+        values["canonical"] = Canonical(
+            canonical["description"], tuple(canonical["first"]), canonical["tolerance"]
+        )
+    return EncoderCard(**values)
+
+
+def preprocessing_from(facts: Mapping[str, Any]) -> Preprocessing:
+    """Build preprocessing from JSON; mean and std may be one number for all channels."""
+    return Preprocessing(
+        size=int(facts["size"]),
+        resize=int(facts.get("resize", facts["size"])),
+        interpolation=facts.get("interpolation", "bicubic"),
+        mean=per_channel(facts.get("mean")),
+        std=per_channel(facts.get("std")),
+    )
+
+
+def per_channel(value: float | list[float] | None) -> tuple[float, float, float] | None:
+    """Spread one number over the three channels; None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, int | float):
+        return (float(value),) * 3
+    red, green, blue = value
+    return (float(red), float(green), float(blue))
+
+
+def renamed(card: EncoderCard, name: str) -> EncoderCard:
+    """Return the card under the name by which it was asked for."""
+    return replace(card, name=name)
