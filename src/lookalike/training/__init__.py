@@ -1,0 +1,1 @@
+"""Training: distilling the encoder in the box, and exporting what `encoders` loads."""

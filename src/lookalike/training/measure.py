@@ -1,0 +1,154 @@
+"""Measure encoders by leave-one-out retrieval over folders of pictures.
+
+Run as `python -m lookalike.training.measure --encoder DIR --teacher FILE --data DIR`: every
+picture of a tar is the query once, all others are ranked by cosine, and a picture is
+relevant if it lies in the same folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from PIL import Image
+
+from lookalike.training.pictures import Picture, preprocess, read_photographs
+from lookalike.training.prepare import default_teacher, shared_folder
+from lookalike.training.teacher import Teacher
+
+logger = logging.getLogger(__name__)
+
+FloatArray = npt.NDArray[np.float32]
+Embed = Callable[[Sequence[Image.Image]], FloatArray]
+
+EVALUATION_SETS = ("caltech101-eval", "grocery-eval", "clothing-eval")
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """How well one encoder finds pictures of the same class."""
+
+    pictures: int
+    mean_average_precision: float
+    precision_at_1: float
+
+
+def leave_one_out(embeddings: FloatArray, labels: npt.NDArray[np.int64]) -> Retrieval:
+    """Rank all other rows for every row of (n, dim) by cosine.
+
+    AP = (1 / R) * sum over the ranks r of relevant rows of (relevant rows among the first r)
+    / r, with R the number of relevant rows; rows without any relevant row are left out.
+    """
+    unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
+    scores = unit @ unit.T
+    np.fill_diagonal(scores, -np.inf)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :-1]
+    relevant = labels[order] == labels[:, None]
+    totals = relevant.sum(axis=1)
+    asked = totals > 0
+    precision = np.cumsum(relevant, axis=1) / np.arange(1, relevant.shape[1] + 1)
+    average = (precision * relevant).sum(axis=1)[asked] / totals[asked]
+    return Retrieval(len(labels), float(average.mean()), float(relevant[asked, 0].mean()))
+
+
+def teacher_encoder(path: Path, size: int = 224, resize: int = 224) -> Embed:
+    """Make an encoder of the teacher at its own input size."""
+    teacher = Teacher(path)
+
+    def embed(pictures: Sequence[Image.Image]) -> FloatArray:
+        return teacher.embed(np.stack([preprocess(one, size, resize) for one in pictures]))
+
+    return embed
+
+
+def exported_encoder(folder: Path, threads: int = 2) -> Embed:
+    """Make an encoder of an exported folder: `card.json` and the weights that it names."""
+    card = json.loads((folder / "card.json").read_text())
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(
+        str(folder / card["weights"]), options, providers=["CPUExecutionProvider"]
+    )
+    size, resize = card["preprocessing"]["size"], card["preprocessing"]["resize"]
+
+    def embed(pictures: Sequence[Image.Image]) -> FloatArray:
+        pixels = np.stack([preprocess(one, size, resize) for one in pictures])
+        output: FloatArray = session.run([card["output"]], {card["input"]: pixels})[0]
+        return output
+
+    return embed
+
+
+def measure(pictures: Sequence[Picture], embed: Embed, batch_size: int = 32) -> Retrieval:
+    """Embed pictures in batches and rank them."""
+    numbers = {name: number for number, name in enumerate({one.class_name for one in pictures})}
+    labels = np.array([numbers[one.class_name] for one in pictures], np.int64)
+    parts = [
+        embed([one.decode() for one in pictures[start : start + batch_size]])
+        for start in range(0, len(pictures), batch_size)
+    ]
+    return leave_one_out(np.concatenate(parts), labels)
+
+
+def measure_sets(data: Path, embed: Embed) -> dict[str, Retrieval]:
+    """Measure one encoder on the three evaluation tars."""
+    return {
+        name: measure(list(read_photographs(data / f"{name}.tar")), embed)
+        for name in EVALUATION_SETS
+    }
+
+
+def compare(data: Path, student: Embed, teacher: Embed) -> dict[str, dict[str, float]]:
+    """Measure student and teacher by the same code, as the card's `measured.retrieval`."""
+    students, teachers = measure_sets(data, student), measure_sets(data, teacher)
+    return {
+        name: {
+            "pictures": students[name].pictures,
+            "mean_average_precision": round(students[name].mean_average_precision, 4),
+            "precision_at_1": round(students[name].precision_at_1, 4),
+            "teacher_mean_average_precision": round(teachers[name].mean_average_precision, 4),
+            "teacher_precision_at_1": round(teachers[name].precision_at_1, 4),
+        }
+        for name in EVALUATION_SETS
+    }
+
+
+def table(retrieval: dict[str, dict[str, float]]) -> str:
+    """Lay the comparison out for people."""
+    lines = [
+        f"{'set':<18}{'pictures':>9}{'mAP':>8}{'teacher':>9}{'ratio':>7}{'p@1':>8}{'teacher':>9}"
+    ]
+    for name, row in retrieval.items():
+        ratio = row["mean_average_precision"] / row["teacher_mean_average_precision"]
+        lines.append(
+            f"{name:<18}{row['pictures']:>9}{row['mean_average_precision']:>8.4f}"
+            f"{row['teacher_mean_average_precision']:>9.4f}{ratio:>7.3f}"
+            f"{row['precision_at_1']:>8.4f}{row['teacher_precision_at_1']:>9.4f}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Compare an exported encoder with the teacher on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--encoder", type=Path, required=True, help="folder with card.json")
+    parser.add_argument("--teacher", type=Path, default=default_teacher())
+    parser.add_argument("--data", type=Path, default=shared_folder() / "data")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    retrieval = compare(
+        options.data, exported_encoder(options.encoder), teacher_encoder(options.teacher)
+    )
+    sys.stdout.write(table(retrieval))
+
+
+if __name__ == "__main__":
+    main()
