@@ -1,0 +1,65 @@
+"""``lookalike info``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from lookalike.cli.options import gallery_option, located_gallery, logging_options, printable
+from lookalike.gallery import Gallery, GalleryInfo
+
+
+@click.command("info")
+@gallery_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@logging_options
+def command(gallery_folder: Path | None, as_json: bool) -> None:
+    """Show what a gallery holds."""
+    with Gallery.open(located_gallery(gallery_folder)) as gallery:
+        info = gallery.info()
+    click.echo(json.dumps(as_dict(info), indent=2) if as_json else as_text(info))
+
+
+def as_dict(info: GalleryInfo) -> dict[str, object]:
+    """Turn into what JSON can hold."""
+    return {
+        "path": str(info.path),
+        "format_version": info.format_version,
+        "generation": info.generation,
+        "images": info.images,
+        "skipped": info.skipped,
+        "embeddings": info.embeddings,
+        "tombstones": info.tombstones,
+        "segments": info.segments,
+        "size_bytes": info.size_bytes,
+        "dtype": info.dtype,
+        "encoder": info.space.encoder,
+        "dim": info.space.dim,
+        "fingerprint": info.space.fingerprint,
+        "created": info.created,
+        "updated": info.updated,
+        "sources": [
+            {"kind": source.kind, "location": source.location, "images": count}
+            for source, count in info.sources
+        ],
+    }
+
+
+def as_text(info: GalleryInfo) -> str:
+    """Lay out for people."""
+    lines = [
+        f"gallery     {printable(str(info.path))}",
+        f"images      {info.images}, and {info.skipped} skipped files",
+        f"embeddings  {info.embeddings} of dim {info.space.dim} as {info.dtype}, "
+        f"in {info.segments} segments; {info.tombstones} rows to be compacted",
+        f"encoder     {info.space.encoder} ({info.space.fingerprint[:12]})",
+        f"size        {info.size_bytes / 2**20:.1f} MiB",
+        f"created     {info.created}, updated {info.updated} (generation {info.generation})",
+    ]
+    lines += [
+        f"source      {source.kind} {printable(source.location)}: {count} images"
+        for source, count in info.sources
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,203 @@
+"""Files in, embeddings out, in order: reading, decoding and encoding side by side."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.encoders import Encoder
+from lookalike.errors import ImageError
+from lookalike.gallery import KnownImage
+from lookalike.images import ImageRef, Picture, content_hash, crop, decode, read_file
+from lookalike.ingest.planning import Moves
+from lookalike.ingest.timing import StageClock
+
+__all__ = ["Loaded", "Pipeline", "PictureFacts"]
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+# Crops waiting for the encoder may take this much memory.
+WAITING_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What decoding told about a picture, without its pixels."""
+
+    width: int
+    height: int
+    format: str
+    taken: str | None
+    camera: str | None
+    latitude: float | None
+    longitude: float | None
+
+
+@dataclass(slots=True)
+class Loaded:
+    """One file after reading and decoding.
+
+    Attributes:
+        ref: Which file.
+        content_hash: Of its bytes; empty where it could not be read.
+        facts: None for an unreadable file, or one that needs no decoding.
+        pixels: The encoder's input; dropped as soon as it has been encoded.
+        moved_from: The image whose file went away and whose bytes these are.
+        failure: Why it cannot be used.
+        embedding: Its unit row, once encoded.
+    """
+
+    ref: ImageRef
+    content_hash: str = ""
+    facts: PictureFacts | None = None
+    pixels: NDArray[np.uint8] | None = None
+    moved_from: KnownImage | None = None
+    failure: str | None = None
+    embedding: NDArray[np.float32] | None = None
+
+
+class Pipeline:
+    """Loads and encodes files with threads; Pillow and the encoder release the GIL.
+
+    Args:
+        encoder: Which encoder.
+        decode_threads: How many files are read and decoded at a time.
+    """
+
+    def __init__(self, encoder: Encoder, *, decode_threads: int | None = None) -> None:
+        self._encoder = encoder
+        self._decode_threads = decode_threads or encoder.workers
+        self.clock = StageClock(
+            {
+                "read": self._decode_threads,
+                "decode": self._decode_threads,
+                "encode": encoder.workers,
+                "write": 1,
+            }
+        )
+
+    def run(
+        self,
+        refs: Sequence[ImageRef],
+        absolute: Callable[[str], str],
+        *,
+        known: Mapping[str, KnownImage],
+        moves: Moves,
+        is_new: Callable[[str], bool],
+    ) -> Iterator[Loaded]:
+        """Yield every file in order, with its embedding where it needs one.
+
+        Args:
+            refs: Which files.
+            absolute: From a ref's path to the file.
+            known: Images by path: a file whose bytes are the known ones is not decoded.
+            moves: Images whose files are gone: their bytes under a new name are a rename.
+            is_new: Asked in order, on the caller's thread, whether a content
+                needs an embedding. The first of several copies gets it.
+        """
+
+        def load(ref: ImageRef) -> Loaded:
+            return self._load(ref, absolute(ref.path), known.get(ref.path), moves)
+
+        with (
+            ThreadPoolExecutor(self._decode_threads, "decode") as decoders,
+            ThreadPoolExecutor(self._encoder.workers, "encode") as encoders,
+        ):
+            try:
+                loaded = bounded_map(decoders, load, refs, self._waiting_files())
+                batches = self._batches(loaded, is_new)
+                ahead = 2 * self._encoder.workers
+                for batch in bounded_map(encoders, self._encode, batches, ahead):
+                    yield from batch
+            finally:
+                # After Ctrl-C nobody wants what is still queued.
+                decoders.shutdown(wait=False, cancel_futures=True)
+                encoders.shutdown(wait=False, cancel_futures=True)
+
+    def _waiting_files(self) -> int:
+        """How many files may be under way: enough to ride over a slow one."""
+        crop_bytes = 3 * self._encoder.preprocessing.size**2
+        fits = WAITING_BYTES // crop_bytes
+        return max(4 * self._decode_threads, min(fits, 8 * self._encoder.batch_size))
+
+    def _load(self, ref: ImageRef, path: str, known: KnownImage | None, moves: Moves) -> Loaded:
+        """Read one file, and decode it unless its bytes are known. Never raises for a bad file."""
+        item = Loaded(ref)
+        try:
+            with self.clock.stage("read"):
+                data = read_file(path)
+                item.content_hash = content_hash(data)
+            if known is None:
+                item.moved_from = moves.claim(item.content_hash)
+            if item.moved_from or (known and known.content_hash == item.content_hash):
+                return item
+            with self.clock.stage("decode"):
+                preprocessing = self._encoder.preprocessing
+                picture = decode(data, shortest_side=preprocessing.resize)
+                item.pixels = crop(picture, preprocessing)
+                item.facts = facts_of(picture)
+        except ImageError as error:
+            item.failure = str(error)
+        return item
+
+    def _batches(
+        self, loaded: Iterable[Loaded], is_new: Callable[[str], bool]
+    ) -> Iterator[list[Loaded]]:
+        """Gather files until an encoder call is full; the others ride along, in order."""
+        batch: list[Loaded] = []
+        waiting = 0
+        for item in loaded:
+            if item.pixels is not None:
+                if is_new(item.content_hash):
+                    waiting += 1
+                else:
+                    item.pixels = None
+            batch.append(item)
+            if waiting == self._encoder.batch_size or len(batch) >= 8 * self._encoder.batch_size:
+                yield batch
+                batch, waiting = [], 0
+        if batch:
+            yield batch
+
+    def _encode(self, batch: list[Loaded]) -> list[Loaded]:
+        items = [item for item in batch if item.pixels is not None]
+        if items:
+            with self.clock.stage("encode"):
+                pixels = np.stack([item.pixels for item in items if item.pixels is not None])
+                rows = self._encoder.encode(pixels)
+            for item, row in zip(items, rows, strict=True):
+                item.embedding, item.pixels = row, None
+        return batch
+
+
+def facts_of(picture: Picture) -> PictureFacts:
+    """Keep what decoding told, and let the pixels go."""
+    return PictureFacts(
+        width=picture.width,
+        height=picture.height,
+        format=picture.format,
+        taken=picture.taken,
+        camera=picture.camera,
+        latitude=picture.latitude,
+        longitude=picture.longitude,
+    )
+
+
+def bounded_map(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Answer], items: Iterable[Item], ahead: int
+) -> Iterator[Answer]:
+    """Map in order with at most ``ahead`` calls under way or finished and not yet taken."""
+    under_way: deque[Future[Answer]] = deque()
+    for item in items:
+        under_way.append(pool.submit(function, item))
+        if len(under_way) >= ahead:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()

@@ -1,0 +1,101 @@
+"""What an update did."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lookalike.errors import UsageError
+
+__all__ = ["IndexReport", "SkippedFile", "write_skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file that could not be used.
+
+    Attributes:
+        path: Absolute path.
+        reason: Why, in a sentence.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What an update did, added up over its sources.
+
+    Attributes:
+        added: Pictures that were new.
+        changed: Pictures whose bytes were not what they had been.
+        renamed: Pictures found under another name by their content.
+        forgotten: Pictures whose files are gone.
+        unchanged: Pictures that were as they had been.
+        copies: How many of the added and changed had bytes known from another
+            file, and were not embedded again.
+        skipped: Files that could not be used, those of earlier runs included.
+        described: Pictures that the metadata file had a row for.
+        elapsed_s: Seconds from start to end.
+        stage_seconds: Busy seconds of read, decode, encode and write, each
+            added over its threads.
+        bottleneck: The stage whose threads were busiest.
+    """
+
+    added: int = 0
+    changed: int = 0
+    renamed: int = 0
+    forgotten: int = 0
+    unchanged: int = 0
+    copies: int = 0
+    described: int = 0
+    skipped: tuple[SkippedFile, ...] = ()
+    elapsed_s: float = 0.0
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    bottleneck: str = ""
+
+    @property
+    def embedded(self) -> int:
+        """How many pictures went through the encoder."""
+        return self.added + self.changed - self.copies
+
+    def __add__(self, other: IndexReport) -> IndexReport:
+        """Add up the reports of two sources."""
+        stages = {
+            name: self.stage_seconds.get(name, 0.0) + other.stage_seconds.get(name, 0.0)
+            for name in {**self.stage_seconds, **other.stage_seconds}
+        }
+        return IndexReport(
+            added=self.added + other.added,
+            changed=self.changed + other.changed,
+            renamed=self.renamed + other.renamed,
+            forgotten=self.forgotten + other.forgotten,
+            unchanged=self.unchanged + other.unchanged,
+            copies=self.copies + other.copies,
+            described=self.described + other.described,
+            skipped=self.skipped + other.skipped,
+            elapsed_s=self.elapsed_s + other.elapsed_s,
+            stage_seconds=stages,
+            bottleneck=max((self, other), key=lambda report: report.elapsed_s).bottleneck,
+        )
+
+
+def write_skipped(skipped: tuple[SkippedFile, ...], file: str | os.PathLike[str]) -> None:
+    """Write skipped files and their reasons as CSV.
+
+    Bytes of a path that are not UTF-8 are written as they are on disk.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    try:
+        with Path(file).open("w", encoding="utf-8", errors="surrogateescape", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(["path", "reason"])
+            writer.writerows((item.path, item.reason) for item in skipped)
+    except OSError as error:
+        raise UsageError(f"The report {file} cannot be written: {error.strerror}.") from error

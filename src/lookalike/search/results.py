@@ -1,0 +1,104 @@
+"""What a search gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+from lookalike.gallery import ImageRecord
+
+__all__ = ["Hit", "Results"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One image of the gallery that answers a query.
+
+    Attributes:
+        rank: 1 for the best.
+        score: Cosine in [-1, 1]; the same picture scores 1 within 1e-3.
+        image_id: Its stable name in the gallery.
+        path: Its absolute path.
+        record: Everything the gallery's catalog knows of it.
+    """
+
+    rank: int
+    score: float
+    image_id: int
+    path: str
+    record: ImageRecord
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The columns that a metadata file brought."""
+        return self.record.metadata
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flatten to what JSON can hold; facts nobody knows are left out."""
+        record = self.record
+        facts = {
+            "width": record.width,
+            "height": record.height,
+            "format": record.format,
+            "size_bytes": record.size_bytes,
+            "taken": record.taken,
+            "camera": record.camera,
+            "latitude": record.latitude,
+            "longitude": record.longitude,
+        }
+        return {
+            "rank": self.rank,
+            "score": round(self.score, 6),
+            "image_id": self.image_id,
+            "path": self.path,
+            **{key: value for key, value in facts.items() if value is not None},
+            "metadata": dict(self.metadata),
+        }
+
+
+class Results(Sequence[Hit]):
+    """Hits of one query, best first.
+
+    Args:
+        hits: In order.
+        query: What was asked, for people: a path, ``image 12``, ``a picture``.
+    """
+
+    def __init__(self, hits: Sequence[Hit], *, query: str) -> None:
+        self._hits = tuple(hits)
+        self.query = query
+
+    @overload
+    def __getitem__(self, position: int) -> Hit: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> Results: ...
+
+    def __getitem__(self, position: int | slice) -> Hit | Results:
+        if isinstance(position, slice):
+            return Results(self._hits[position], query=self.query)
+        return self._hits[position]
+
+    def __len__(self) -> int:
+        return len(self._hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self._hits)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Results) and self._hits == other._hits
+
+    def __hash__(self) -> int:
+        return hash(tuple((hit.image_id, hit.score) for hit in self._hits))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Turn into what JSON can hold."""
+        return {"query": self.query, "hits": [hit.to_dict() for hit in self._hits]}
+
+    def __repr__(self) -> str:
+        if not self._hits:
+            return f"No results for {self.query}"
+        lines = [f"Results for {self.query}", "rank   score  path"]
+        lines += [f"{hit.rank:4d}  {hit.score:6.3f}  {hit.path}" for hit in self._hits]
+        return "\n".join(lines)
