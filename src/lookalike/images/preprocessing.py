@@ -38,9 +38,9 @@ class Preprocessing:
 
     size: int
     resize: int
-    interpolation: str
-    mean: tuple[float, float, float] | None
-    std: tuple[float, float, float] | None
+    interpolation: str = "bicubic"
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.resize < self.size:

@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     measured = card["measured"]
     if isinstance(measured, dict):
         measured["retrieval"] = retrieval
-        measured["command"] = "python -m lookalike.training.measure --encoder DIR"
+        measured["command"] = "python -m lookalike.training.measure"
     _write_card(options.out, card)
     sys.stdout.write(table(retrieval))
 

@@ -1,6 +1,6 @@
 """Measure encoders by leave-one-out retrieval over folders of pictures.
 
-Run as `python -m lookalike.training.measure --encoder DIR --teacher FILE --data DIR`: every
+Run as `python -m lookalike.training.measure [--encoder DIR] [--teacher FILE] [--data DIR]`: every
 picture of a tar is the query once, all others are ranked by cosine, and a picture is
 relevant if it lies in the same folder.
 """
@@ -8,26 +8,22 @@ relevant if it lies in the same folder.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
-from PIL import Image
 
-from lookalike.training.pictures import Picture, preprocess, read_photographs
+from lookalike.encoders import Encoder, OnnxEncoder, embed, load_card, load_encoder
+from lookalike.training.pictures import Picture, read_photographs
 from lookalike.training.prepare import default_teacher, shared_folder
-from lookalike.training.teacher import Teacher
 
 logger = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float32]
-Embed = Callable[[Sequence[Image.Image]], FloatArray]
 
 EVALUATION_SETS = ("caltech101-eval", "grocery-eval", "clothing-eval")
 
@@ -59,54 +55,37 @@ def leave_one_out(embeddings: FloatArray, labels: npt.NDArray[np.int64]) -> Retr
     return Retrieval(len(labels), float(average.mean()), float(relevant[asked, 0].mean()))
 
 
-def teacher_encoder(path: Path, size: int = 224, resize: int = 224) -> Embed:
-    """Make an encoder of the teacher at its own input size."""
-    teacher = Teacher(path)
-
-    def embed(pictures: Sequence[Image.Image]) -> FloatArray:
-        return teacher.embed(np.stack([preprocess(one, size, resize) for one in pictures]))
-
-    return embed
+def teacher_encoder(path: Path) -> Encoder:
+    """Load the teacher as the encoder that it is, at its own input size."""
+    return load_encoder(f"onnx:{path}?size=224&resize=224&mean=.5&std=.5&output=embedding")
 
 
-def exported_encoder(folder: Path, threads: int = 2) -> Embed:
-    """Make an encoder of an exported folder: `card.json` and the weights that it names."""
-    card = json.loads((folder / "card.json").read_text())
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        str(folder / card["weights"]), options, providers=["CPUExecutionProvider"]
-    )
-    size, resize = card["preprocessing"]["size"], card["preprocessing"]["resize"]
-
-    def embed(pictures: Sequence[Image.Image]) -> FloatArray:
-        pixels = np.stack([preprocess(one, size, resize) for one in pictures])
-        output: FloatArray = session.run([card["output"]], {card["input"]: pixels})[0]
-        return output
-
-    return embed
+def exported_encoder(folder: Path) -> Encoder:
+    """Load an exported folder: `card.json` and the weights that it names."""
+    card = load_card(folder / "card.json")
+    return OnnxEncoder(card, folder / card.weights)
 
 
-def measure(pictures: Sequence[Picture], embed: Embed, batch_size: int = 32) -> Retrieval:
-    """Embed pictures in batches and rank them."""
+def measure(pictures: Sequence[Picture], encoder: Encoder, batch_size: int = 256) -> Retrieval:
+    """Embed pictures as the product does, and rank them."""
     numbers = {name: number for number, name in enumerate({one.class_name for one in pictures})}
     labels = np.array([numbers[one.class_name] for one in pictures], np.int64)
     parts = [
-        embed([one.decode() for one in pictures[start : start + batch_size]])
+        embed([one.data for one in pictures[start : start + batch_size]], encoder)
         for start in range(0, len(pictures), batch_size)
     ]
     return leave_one_out(np.concatenate(parts), labels)
 
 
-def measure_sets(data: Path, embed: Embed) -> dict[str, Retrieval]:
+def measure_sets(data: Path, encoder: Encoder) -> dict[str, Retrieval]:
     """Measure one encoder on the three evaluation tars."""
     return {
-        name: measure(list(read_photographs(data / f"{name}.tar")), embed)
+        name: measure(list(read_photographs(data / f"{name}.tar")), encoder)
         for name in EVALUATION_SETS
     }
 
 
-def compare(data: Path, student: Embed, teacher: Embed) -> dict[str, dict[str, float]]:
+def compare(data: Path, student: Encoder, teacher: Encoder) -> dict[str, dict[str, float]]:
     """Measure student and teacher by the same code, as the card's `measured.retrieval`."""
     students, teachers = measure_sets(data, student), measure_sets(data, teacher)
     return {
@@ -139,14 +118,13 @@ def table(retrieval: dict[str, dict[str, float]]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Compare an exported encoder with the teacher on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--encoder", type=Path, required=True, help="folder with card.json")
+    parser.add_argument("--encoder", type=Path, help="folder with card.json; default: builtin")
     parser.add_argument("--teacher", type=Path, default=default_teacher())
     parser.add_argument("--data", type=Path, default=shared_folder() / "data")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    retrieval = compare(
-        options.data, exported_encoder(options.encoder), teacher_encoder(options.teacher)
-    )
+    student = exported_encoder(options.encoder) if options.encoder else load_encoder("builtin")
+    retrieval = compare(options.data, student, teacher_encoder(options.teacher))
     sys.stdout.write(table(retrieval))
 
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from lookalike.errors import UsageError
+from lookalike.images import Preprocessing, crop, decode
 
 logger = logging.getLogger(__name__)
 
@@ -118,23 +119,16 @@ def split_held_out(pictures: Sequence[Picture]) -> tuple[list[Picture], list[Pic
     return training, [picture for picture in pictures if picture.name in held_out]
 
 
-def centred_square(
-    width: int, height: int, crop_fraction: float = 1.0
-) -> tuple[float, float, float, float]:
-    """Compute the centred square window of side `crop_fraction` times the shorter side."""
-    side = min(width, height) * crop_fraction
+def centred_square(width: int, height: int) -> tuple[float, float, float, float]:
+    """Compute the centred square window whose side is the shorter side."""
+    side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     return left, top, left + side, top + side
 
 
 def preprocess(picture: Image.Image, size: int, resize: int) -> npt.NDArray[np.uint8]:
-    """Resize the centred crop window to (size, size, 3), as every user of the encoder does.
-
-    Equal to resizing the shorter side to `resize` and cropping `size` from the centre, in
-    one step that touches only the crop window.
-    """
-    box = centred_square(*picture.size, size / resize)
-    return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))
+    """Cut the encoder's input (size, size, 3), as every user of the encoder does."""
+    return crop(decode(picture), Preprocessing(size, resize))
 
 
 def random_window(
