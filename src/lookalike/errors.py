@@ -7,6 +7,7 @@
     ├── MissingExtra            an optional library is not installed
     ├── ImageError              a picture cannot be used
     │   ├── ImageUnreadable     it is no picture, damaged, or of an unknown format
+    │   │   └── ImageOutOfReach its bytes, or what reads them, cannot be had just now
     │   └── ImageTooLarge       its header announces more pixels than the cap
     ├── SourceError             a place that pictures come from cannot be used
     │   ├── SourceNotFound      it is not there (an unplugged drive, a typing slip)
@@ -44,6 +45,7 @@ __all__ = [
     "GalleryUnreadable",
     "ImageError",
     "ImageNotInGallery",
+    "ImageOutOfReach",
     "ImageTooLarge",
     "ImageUnreadable",
     "LookalikeError",
@@ -90,6 +92,15 @@ class ImageError(LookalikeError):
 
 class ImageUnreadable(ImageError):
     """It is no picture, damaged, or of an unknown format."""
+
+
+class ImageOutOfReach(ImageUnreadable):
+    """Its bytes, or what reads them, cannot be had just now.
+
+    Permissions, a drive that went away, too little memory, an extra that is not
+    installed: nothing is said about the picture itself, and trying again later
+    makes sense.
+    """
 
 
 class ImageTooLarge(ImageError):

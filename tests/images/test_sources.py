@@ -56,7 +56,7 @@ def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
 
 
 def test_galleries_and_excluded_folders_are_not_entered(tmp_path: Path) -> None:
-    for name in ["g/catalog.sqlite", "g/a.jpg", "skip/b.jpg", "c.jpg"]:
+    for name in ["g/catalog.sqlite", "g/segments/a.jpg", "g/a.jpg", "skip/b.jpg", "c.jpg"]:
         put(tmp_path / name)
     (tmp_path / "way-in").symlink_to(tmp_path / "skip")
     excluded = (str(tmp_path / "skip"), str(tmp_path / "missing"))
@@ -310,9 +310,32 @@ def test_a_single_file_is_taken_whatever_its_extension(tmp_path: Path) -> None:
     assert [(ref.path, ref.size_bytes) for ref in source.scan()] == [("scan0001", 4)]
 
 
-def test_a_single_file_that_is_gone_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceNotFound, match="no picture file"):
-        Source("file", str(tmp_path / "gone.jpg")).scan()
+def test_a_single_file_that_was_deleted_is_no_picture_any_more(tmp_path: Path) -> None:
+    assert list(Source("file", str(tmp_path / "gone.jpg")).scan()) == []
+
+
+def test_a_single_file_whose_folder_is_gone_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceNotFound, match="There is no folder"):
+        Source("file", str(tmp_path / "drive" / "gone.jpg")).scan()
+
+
+def test_what_cannot_be_looked_at_is_told_and_not_taken_for_gone(tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg")
+    (tmp_path / "usb").symlink_to(tmp_path / "unplugged")
+    unseen: list[str] = []
+    found = open_source(tmp_path).scan(on_unreadable=unseen.append)
+    assert [ref.path for ref in found] == ["a.jpg"]
+    assert unseen == ["usb"]
+
+
+def test_files_of_a_list_on_a_missing_drive_are_out_of_sight(tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg")
+    names = tmp_path / "names.txt"
+    names.write_text("a.jpg\ndeleted.jpg\ndrive/b.jpg\n")
+    unseen: list[str] = []
+    found = open_source(names).scan(on_unreadable=unseen.append)
+    assert [ref.path for ref in found] == ["a.jpg"]
+    assert unseen == ["drive/b.jpg"]
 
 
 def test_home_and_relative_places_become_absolute(

@@ -88,6 +88,8 @@ class OnnxEncoder:
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed prepared pictures: ``(n, size, size, 3)`` to unit rows ``(n, dim)``.
 
+        A row of zeros means that the network has nothing to say of a picture.
+
         Raises:
             EncoderError: The pictures have another shape or type.
         """
@@ -111,7 +113,11 @@ class OnnxEncoder:
         if self._fixed_batch and count < self._fixed_batch:
             missing = self._fixed_batch - count
             pixels = np.concatenate([pixels, np.repeat(pixels[-1:], missing, axis=0)])
-        return unit_rows(self._run(pixels)[:count])
+        rows = self._run(pixels)[:count]
+        # Half-precision networks overflow on odd pictures: such a row has no
+        # direction, and must not take its batch with it.
+        rows[~np.isfinite(rows).all(axis=1)] = 0
+        return unit_rows(rows)
 
     def _run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         fed: NDArray[Any] = (
@@ -132,7 +138,7 @@ class OnnxEncoder:
                 f"Output {self._output!r} of encoder {self._card.name!r} has shape "
                 f"{answer.shape}, but an embedding is (n, dim): choose another output."
             )
-        return np.asarray(flat, dtype=np.float32)
+        return np.array(flat, dtype=np.float32)
 
     def _card_with_dim(self, card: EncoderCard) -> EncoderCard:
         """Run one black picture, so that a wrong declaration shows at once."""
@@ -196,10 +202,13 @@ def chosen_output(session: onnxruntime.InferenceSession, card: EncoderCard) -> s
 
 
 def usable_cores() -> int:
-    """Count the cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Count the cores this process may use: its affinity, and a container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(cores or 1, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # no cgroup, or its quota is "max"
+        return cores or 1
 
 
 def first_line(error: Exception) -> str:

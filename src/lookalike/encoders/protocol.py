@@ -49,6 +49,7 @@ class Encoder(Protocol):
             pixels: RGB ``(n, size, size, 3)`` as ``images.crop`` returns them.
 
         Returns:
-            Unit rows ``(n, dim)``.
+            Unit rows ``(n, dim)``; a row of zeros where the encoder has nothing
+            to say of a picture.
         """
         ...

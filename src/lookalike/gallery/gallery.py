@@ -194,10 +194,10 @@ class Gallery:
 
         Returns:
             One list per row, in the order of ``rows``: the images that share
-            it, by image_id; empty for a dead row.
+            it, by image_id; empty for a row whose images went away.
 
         Raises:
-            StaleSnapshot: The gallery changed since the snapshot was taken.
+            StaleSnapshot: The gallery was compacted since the snapshot was taken.
         """
         with self._pool.transaction() as connection:
             return images_sharing(connection, snapshot, rows)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import GalleryError
-from lookalike.gallery.catalog import IMAGE_COLUMNS, read_generation, to_image
+from lookalike.gallery.catalog import IMAGE_COLUMNS, to_image
 from lookalike.gallery.records import ImageRecord
 from lookalike.gallery.segments import Segment
 
@@ -21,7 +21,7 @@ Block = np.memmap[Any, np.dtype[Any]]
 
 
 class StaleSnapshot(GalleryError):
-    """The gallery changed since the snapshot was taken."""
+    """The gallery was compacted since the snapshot was taken."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,17 +87,19 @@ def images_sharing(
 ) -> list[list[ImageRecord]]:
     """Read the images behind global rows, in the order of ``rows``, each list by image_id.
 
+    Rows never change and segment_ids are never used again, so an older snapshot's
+    rows still mean what they meant, unless a compaction rewrote their segment. A
+    row whose images went away since comes back as an empty list.
+
     Raises:
-        StaleSnapshot: The catalog has another generation than the snapshot.
+        StaleSnapshot: A segment of these rows is no longer part of the gallery.
     """
-    generation = read_generation(connection)
-    if generation != snapshot.generation:
+    places = snapshot.located(rows)
+    known = {segment_id for (segment_id,) in connection.execute("SELECT segment_id FROM segments")}
+    if any(segment_id not in known for segment_id, _ in places):
         raise StaleSnapshot(
-            f"The snapshot shows generation {snapshot.generation}, but the gallery is at "
-            f"{generation}: take a new snapshot and search again."
+            f"The snapshot shows generation {snapshot.generation}, but the gallery was compacted "
+            "since: take a new snapshot and search again."
         )
     query = f"SELECT {IMAGE_COLUMNS} FROM images WHERE segment_id = ? AND row = ? ORDER BY image_id"
-    return [
-        [to_image(found) for found in connection.execute(query, place)]
-        for place in snapshot.located(rows)
-    ]
+    return [[to_image(found) for found in connection.execute(query, place)] for place in places]

@@ -89,9 +89,14 @@ class GalleryWriter:
             if self._is_closed:
                 return
             self._is_closed = True
-            checkpoint(self._connection)
-            self._connection.close()
-            self._lock.release()
+            # Whatever interrupts this, the next writer has to get in.
+            try:
+                checkpoint(self._connection)
+            finally:
+                try:
+                    self._connection.close()
+                finally:
+                    self._lock.release()
 
     def __enter__(self) -> GalleryWriter:
         return self

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lookalike.errors import ImageError, ImageTooLarge, ImageUnreadable, UsageError
+from lookalike.errors import (
+    ImageError,
+    ImageOutOfReach,
+    ImageTooLarge,
+    ImageUnreadable,
+    UsageError,
+)
 from lookalike.images.colors import eight_bit, to_srgb
 from lookalike.images.exif import read_exif, upright
 from lookalike.images.formats import open_picture
@@ -109,7 +115,7 @@ def decode(
         except Image.DecompressionBombError as error:
             raise ImageTooLarge(f"Cannot decode {name}: {first_line(error)}.") from error
         except MemoryError as error:
-            raise ImageUnreadable(f"Cannot decode {name}: the memory did not suffice.") from error
+            raise ImageOutOfReach(f"Cannot decode {name}: the memory did not suffice.") from error
         except Exception as error:  # damaged files make Pillow raise nearly anything
             raise ImageUnreadable(
                 f"Cannot decode {name}: it is damaged or of a kind that Pillow "

@@ -25,7 +25,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from lookalike.errors import ImageUnreadable
+from lookalike.errors import ImageOutOfReach, ImageUnreadable
 
 __all__ = ["open_picture"]
 
@@ -158,7 +158,7 @@ def open_heif(data: bytes) -> Image.Image:
     try:
         from pillow_heif import HeifImageFile
     except ImportError as error:
-        raise ImageUnreadable(
+        raise ImageOutOfReach(
             "it is HEIC, and the library for it is not installed: run pip install 'lookalike[heif]'"
         ) from error
     picture: Image.Image = HeifImageFile(BytesIO(data))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from lookalike.errors import ImageUnreadable
+from lookalike.errors import ImageOutOfReach, ImageUnreadable
 
 __all__ = ["MAX_FILE_BYTES", "read_file"]
 
@@ -27,14 +27,18 @@ def read_file(path: str) -> bytes:
     """Read a whole picture file.
 
     Raises:
-        ImageUnreadable: It is not there, may not be read, is no regular file,
-            or is larger than ``MAX_FILE_BYTES``.
+        ImageOutOfReach: It is not there, or may not be read just now.
+        ImageUnreadable: It is no regular file, or is larger than
+            ``MAX_FILE_BYTES``.
     """
     try:
         with os.fdopen(open_regular(path), "rb", buffering=0) as file:
             data = file.read()
     except OSError as error:
-        raise ImageUnreadable(f"Cannot read {path!r}: {reason_of(error)}.") from error
+        kind = ImageUnreadable if isinstance(error, IsADirectoryError) else ImageOutOfReach
+        raise kind(f"Cannot read {path!r}: {reason_of(error)}.") from error
+    except MemoryError as error:
+        raise ImageOutOfReach(f"Cannot read {path!r}: the memory did not suffice.") from error
     except ValueError as error:
         raise ImageUnreadable(f"Cannot read {path!r}: {error}.") from error
     if len(data) > MAX_FILE_BYTES:

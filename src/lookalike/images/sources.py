@@ -100,48 +100,59 @@ class Source:
         Args:
             exclude: Absolute folders that are not entered. The source's own
                 root always is.
-            on_unreadable: Called with the path of each folder that could not
-                be read; what lies in it is unknown, not gone.
+            on_unreadable: Called with the path, as in a reference, of what could
+                not be looked into; it and what lies in it is unknown, not gone.
 
         Raises:
             SourceNotFound: The place is missing or cannot be read; while
                 listing: it went away.
         """
         if self.kind == "file":
-            return iter([self._only_file()])
+            return self._only_file()
         if self.kind == "list":
-            return self._listed()
+            return self._listed(on_unreadable)
         return self._walked(exclude, on_unreadable)
 
-    def _only_file(self) -> ImageRef:
+    def _only_file(self) -> Iterator[ImageRef]:
         reference = reference_to(self.location, os.path.basename(self.location))
-        if reference is None:
-            raise SourceNotFound(f"There is no picture file at {self.location!r}.")
-        return reference
+        if reference is not None:
+            return iter([reference])
+        if os.path.exists(self.location):
+            raise SourceNotFound(f"{self.location!r} is a pipe or device, not a picture file.")
+        # A file missing from a folder that is there was deleted.
+        require_folder(self.root)
+        return iter([])
 
-    def _listed(self) -> Iterator[ImageRef]:
+    def _listed(self, on_unreadable: Callable[[str], object] | None) -> Iterator[ImageRef]:
         try:
             with open(self.location, "rb") as file:
                 paths = listed_paths(file.read())
         except OSError as error:
             raise SourceNotFound(
-                f"The list {self.location!r} cannot be read: {error.strerror}."
+                f"The list {self.location!r} cannot be read ({error.strerror}): bring it back, or "
+                "forget it with lookalike remove --source."
             ) from error
-        return self._listed_files(paths)
+        return self._listed_files(paths, on_unreadable)
 
-    def _listed_files(self, paths: list[str]) -> Iterator[ImageRef]:
+    def _listed_files(
+        self, paths: list[str], on_unreadable: Callable[[str], object] | None
+    ) -> Iterator[ImageRef]:
         there = 0
         for path in paths:
             reference = reference_to(self.absolute(path), path)
             if reference is None:
                 logger.warning("%r of the list %r is no file: left out", path, self.location)
+                folder = os.path.dirname(self.absolute(path))
+                if on_unreadable is not None and not os.path.isdir(folder):
+                    on_unreadable(path)
             else:
                 there += 1
                 yield reference
         # One missing file was deleted; all of them missing is a drive that is not there.
         if paths and not there:
             raise SourceNotFound(
-                f"None of the {len(paths)} files that the list {self.location!r} names is there."
+                f"None of the {len(paths)} files that the list {self.location!r} names is there: "
+                "check that its drive is connected."
             )
 
     def _walked(

@@ -16,7 +16,8 @@ __all__ = ["EVERYTHING", "GlobPattern", "Identity", "Names", "identity_of", "wal
 logger = logging.getLogger(__name__)
 
 # A folder that holds this file is a gallery.
-GALLERY_MARK = "catalog.sqlite"
+# A folder that holds both of these is a gallery.
+GALLERY_MARKS = frozenset({"catalog.sqlite", "segments"})
 
 # Device and number of a folder: the same through every link that leads to it.
 Identity: TypeAlias = tuple[int, int]
@@ -129,7 +130,9 @@ def walk(
         root: Absolute folder; always entered.
         names: Which names are wanted.
         barred: Folders not to enter.
-        on_unreadable: Called with each folder that cannot be listed.
+        on_unreadable: Called with what cannot be looked into just now, as a path
+            below the root: folders that refuse to be listed, entries that refuse
+            to be looked at, links that lead nowhere (to an unplugged drive, say).
 
     Yields:
         Path below the root, '/'-separated, and facts of each regular file.
@@ -147,9 +150,15 @@ def walk(
             if not reached:
                 continue
             path = prefix + entry.name
-            if is_folder(entry):
+            try:
+                facts = entry.stat()
+            except OSError as error:
+                if on_unreadable is not None and not was_deleted(entry, error):
+                    on_unreadable(path)
+                continue
+            if stat.S_ISDIR(facts.st_mode):
                 (linked if entry.is_symlink() else folders).append((f"{path}/", reached))
-            elif names.is_complete(reached) and (facts := facts_of_file(entry)):
+            elif stat.S_ISREG(facts.st_mode) and names.is_complete(reached):
                 yield path, facts
         stack.extend(reversed(folders))
 
@@ -175,23 +184,11 @@ def enter(
         if on_unreadable is not None:
             on_unreadable(prefix.rstrip("/"))
         return []
-    if prefix and any(entry.name == GALLERY_MARK for entry in entries):
+    if prefix and {entry.name for entry in entries} >= GALLERY_MARKS:
         return []
     return entries
 
 
-def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Tell whether an entry is a folder or a link to one; a link in circles is neither."""
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def facts_of_file(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """Look up a regular file; None for pipes, devices, broken links and files just deleted."""
-    try:
-        facts = entry.stat()
-    except OSError:
-        return None
-    return facts if stat.S_ISREG(facts.st_mode) else None
+def was_deleted(entry: os.DirEntry[str], error: OSError) -> bool:
+    """Tell a file that was just deleted from one that is out of reach."""
+    return isinstance(error, FileNotFoundError) and not entry.is_symlink()

@@ -22,6 +22,8 @@ __all__ = ["FlatIndex"]
 
 # How many more than k are fetched, to see whether the k-th place is tied.
 MARGIN = 16
+# Rows are added in slices, so that building needs no second copy of a segment.
+ADDED_ROWS = 65536
 
 
 class FlatIndex:
@@ -44,7 +46,9 @@ class FlatIndex:
         offset = 0
         for block in blocks:
             alive = live_mask(gone, offset, len(block))
-            self._index.add(np.ascontiguousarray(block[alive], dtype=np.float32))
+            for start in range(0, len(block), ADDED_ROWS):
+                part = slice(start, start + ADDED_ROWS)
+                self._index.add(np.ascontiguousarray(block[part][alive[part]], dtype=np.float32))
             rows.append(offset + np.flatnonzero(alive))
             offset += len(block)
         self._rows = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
