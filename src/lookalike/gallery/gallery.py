@@ -216,17 +216,22 @@ class Gallery:
         return to_image(found)
 
     def image_at_path(self, path: str) -> ImageRecord | None:
-        """Find the image of any source at an absolute path."""
+        """Find the image at an absolute path: the first, where several sources name it."""
+        return next(iter(self.images_at_path(path)), None)
+
+    def images_at_path(self, path: str) -> list[ImageRecord]:
+        """Find the images at an absolute path: one for each source that names the file."""
         query = f"SELECT {IMAGE_COLUMNS} FROM images WHERE source_id = ? AND path = ?"
         whole = os.path.abspath(path)
+        images = []
         with self._pool.transaction() as connection:
             for source in self._known_sources(connection).values():
                 for name in paths_inside(whole, source):
                     key = (source.source_id, to_stored_path(name))
                     found = connection.execute(query, key).fetchone()
                     if found is not None:
-                        return to_image(found)
-        return None
+                        images.append(to_image(found))
+        return images
 
     def ids_with_content(self, content_hash: str) -> list[int]:
         """List the images whose files have exactly these bytes."""

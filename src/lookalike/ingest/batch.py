@@ -1,9 +1,12 @@
-"""What the next commit will write."""
+"""What the next commit will write, and what the whole update did so far."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,58 +15,90 @@ from lookalike.gallery import KnownImage, NewImage, Rename, Skipped, Touch
 from lookalike.ingest.metadata import MetadataTable
 from lookalike.ingest.pipeline import Loaded
 
-__all__ = ["Batch"]
+__all__ = ["Batch", "Tally"]
 
 logger = logging.getLogger(__name__)
 
 # A commit costs two fsyncs and a segment file, so it waits for this many files
 # or seconds, whichever comes first: what a kill can lose.
-COMMIT_FILES = 512
+COMMIT_FILES = 2048
 COMMIT_SECONDS = 5.0
 
 
+@dataclass(slots=True)
+class Tally:
+    """What an update of one source did so far.
+
+    Attributes:
+        lost: Known images whose files turned unreadable, with the reason.
+        out_of_reach: Files whose bytes could not be had, with the reason: nothing is
+            concluded from them.
+    """
+
+    added: int = 0
+    changed: int = 0
+    renamed: int = 0
+    touched: int = 0
+    copies: int = 0
+    embedded: int = 0
+    described: int = 0
+    lost: list[tuple[int, Skipped]] = field(default_factory=list)
+    out_of_reach: list[tuple[str, str]] = field(default_factory=list)
+
+
 class Batch:
-    """What the next commit will write, and the counts of the whole run."""
+    """What the next commit will write."""
 
     def __init__(self, source_id: int, metadata: MetadataTable | None) -> None:
         self._source_id = source_id
         self._metadata = metadata
-        self.added = self.changed = self.copies = self.described = 0
-        self.touches = self.renames = self.lost = 0
+        self._failures: dict[str, str] = {}
+        self.tally = Tally()
         self.clear()
 
     def clear(self) -> None:
         """Start the next commit."""
-        self.images: list[NewImage] = []
-        self._rows: list[NDArray[np.float32]] = []
+        # An image together with its row: an interruption never parts the two.
+        self._taken: list[tuple[NewImage, NDArray[np.float32] | None]] = []
         self.renamed: list[Rename] = []
         self.touched: list[Touch] = []
-        self.removed: list[int] = []
         self.skipped: list[Skipped] = []
+        self.described: dict[int, Mapping[str, Any]] = {}
         self._opened = time.monotonic()
         self._files = 0
 
+    @property
     def is_empty(self) -> bool:
-        """Tell whether there is nothing to commit."""
+        """Whether no file came since the last commit."""
         return not self._files
 
+    @property
     def is_due(self) -> bool:
-        """Tell whether the commit should not wait any longer."""
+        """Whether the commit should not wait any longer."""
         return self._files >= COMMIT_FILES or time.monotonic() - self._opened > COMMIT_SECONDS
 
-    def embeddings(self, dim: int) -> NDArray[np.float32]:
-        """Stack the rows of the images that were encoded: ``(m, dim)``."""
-        return np.stack(self._rows) if self._rows else np.empty((0, dim), dtype=np.float32)
+    def images(self, dim: int) -> tuple[list[NewImage], NDArray[np.float32]]:
+        """Return the new images, and the rows ``(m, dim)`` that they name."""
+        images: list[NewImage] = []
+        rows: list[NDArray[np.float32]] = []
+        for image, row in self._taken:
+            images.append(image if row is None else replace(image, embedding_row=len(rows)))
+            if row is not None:
+                rows.append(row)
+        return images, np.stack(rows) if rows else np.empty((0, dim), dtype=np.float32)
 
     def take(self, item: Loaded, known: KnownImage | None) -> None:
         """Decide what one file means for the gallery."""
         self._files += 1
+        if item.facts is not None and item.embedding is None and item.failure is None:
+            # A copy of a picture that the encoder could do nothing with, perhaps.
+            item.failure = self._failures.get(item.content_hash)
         if item.failure is not None:
-            self._skip(item, known)
+            self._skip(item, known, item.failure)
         elif item.facts is not None:
             self._add(item, known)
         elif item.moved_from is not None:
-            self.renames += 1
+            self.tally.renamed += 1
             self.renamed.append(
                 Rename(
                     item.moved_from.image_id,
@@ -72,50 +107,60 @@ class Batch:
                     item.ref.mtime_ns,
                 )
             )
+            self._describe(item.moved_from.image_id, item.ref.path)
         elif known is not None:
-            self.touches += 1
+            self.tally.touched += 1
             self.touched.append(Touch(known.image_id, item.ref.size_bytes, item.ref.mtime_ns))
+            self._describe(known.image_id, item.ref.path)
 
-    def _skip(self, item: Loaded, known: KnownImage | None) -> None:
+    def _describe(self, image_id: int, path: str) -> None:
+        """Note what the metadata file says of an image whose content is known."""
+        row = None if self._metadata is None else self._metadata.row_for(path)
+        if row is not None:
+            self.tally.described += 1
+            self.described[image_id] = row
+
+    def _skip(self, item: Loaded, known: KnownImage | None, reason: str) -> None:
         ref = item.ref
-        reason = item.failure or ""
         logger.info("skipped %r: %s", ref.path, reason)
-        self.skipped.append(
-            Skipped(self._source_id, ref.path, ref.size_bytes, ref.mtime_ns, reason)
-        )
-        if known is not None:
-            self.lost += 1
-            self.removed.append(known.image_id)
+        if item.is_out_of_reach:
+            self.tally.out_of_reach.append((ref.path, reason))
+            return
+        self._failures[item.content_hash] = reason
+        skipped = Skipped(self._source_id, ref.path, ref.size_bytes, ref.mtime_ns, reason)
+        if known is None:
+            self.skipped.append(skipped)
+        else:
+            self.tally.lost.append((known.image_id, skipped))
 
     def _add(self, item: Loaded, known: KnownImage | None) -> None:
-        facts, ref = item.facts, item.ref
-        if facts is None:
-            raise ValueError(f"{ref.path} has not been decoded")
-        row = None
-        if item.embedding is not None:
-            row = len(self._rows)
-            self._rows.append(item.embedding)
-        else:
-            self.copies += 1
-        metadata = None if self._metadata is None else self._metadata.row_for(ref.path)
-        self.described += metadata is not None
-        self.added += known is None
-        self.changed += known is not None
-        self.images.append(
-            NewImage(
-                source_id=self._source_id,
-                path=ref.path,
-                content_hash=item.content_hash,
-                size_bytes=ref.size_bytes,
-                mtime_ns=ref.mtime_ns,
-                width=facts.width,
-                height=facts.height,
-                format=facts.format,
-                taken=facts.taken,
-                camera=facts.camera,
-                latitude=facts.latitude,
-                longitude=facts.longitude,
-                metadata=metadata,
-                embedding_row=row,
-            )
-        )
+        metadata = None if self._metadata is None else self._metadata.row_for(item.ref.path)
+        self._taken.append((new_image(item, self._source_id, metadata), item.embedding))
+        self.tally.added += known is None
+        self.tally.changed += known is not None
+        self.tally.described += metadata is not None
+        self.tally.embedded += item.was_encoded
+        self.tally.copies += not item.was_encoded
+
+
+def new_image(item: Loaded, source_id: int, metadata: Mapping[str, Any] | None) -> NewImage:
+    """Join what is known of a file; which row is its embedding is said at the commit."""
+    facts, ref = item.facts, item.ref
+    if facts is None:
+        raise ValueError(f"{ref.path} has not been decoded")
+    return NewImage(
+        source_id=source_id,
+        path=ref.path,
+        content_hash=item.content_hash,
+        size_bytes=ref.size_bytes,
+        mtime_ns=ref.mtime_ns,
+        width=facts.width,
+        height=facts.height,
+        format=facts.format,
+        taken=facts.taken,
+        camera=facts.camera,
+        latitude=facts.latitude,
+        longitude=facts.longitude,
+        metadata=metadata,
+        embedding_row=None,
+    )

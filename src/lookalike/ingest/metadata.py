@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import posixpath
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from lookalike.errors import MissingExtra, UsageError
 __all__ = ["MetadataTable", "load_metadata"]
 
 NAME_COLUMNS = ("path", "file", "file_name", "filename", "file_path", "filepath", "image", "name")
+NOT_FINITE = ("nan", "inf", "-inf")
 
 
 class MetadataTable:
@@ -32,7 +34,13 @@ class MetadataTable:
 
     def row_for(self, path: str) -> Mapping[str, Any] | None:
         """Find a picture's row: by its path within the source, else by its file name."""
-        return self._rows.get(path) or self._rows.get(posixpath.basename(path))
+        for name in (path, posixpath.basename(path)):
+            # Some systems write an accent as a letter of its own, tables seldom do.
+            for spelling in (name, unicodedata.normalize("NFC", name)):
+                row = self._rows.get(spelling)
+                if row is not None:
+                    return row
+        return None
 
 
 def load_metadata(file: str | Path) -> MetadataTable:
@@ -90,7 +98,11 @@ def plain(value: Any) -> Any:
     """Turn a value into what JSON can hold."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if isinstance(value, str | int | float | bool | list | dict) or value is None:
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, str | int | float | bool) or value is None:
         return value
     return str(value)
 
@@ -110,7 +122,8 @@ def number_or_text(text: str | None) -> Any:
             value = kind(text or "")
         except ValueError:
             continue
-        if str(value) == text:  # '007' and '1e3' are names, not numbers
+        # '007', '1e3' and 'nan' are names, not numbers.
+        if str(value) == text and text not in NOT_FINITE:
             return value
     return text
 

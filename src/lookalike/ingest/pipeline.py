@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders import Encoder
-from lookalike.errors import ImageError
+from lookalike.errors import ImageError, ImageOutOfReach
 from lookalike.gallery import KnownImage
 from lookalike.images import ImageRef, Picture, content_hash, crop, decode, read_file
 from lookalike.ingest.planning import Moves
@@ -25,6 +25,9 @@ Answer = TypeVar("Answer")
 
 # Crops waiting for the encoder may take this much memory.
 WAITING_BYTES = 256 * 2**20
+
+NO_MEMORY = "The memory did not suffice to decode it."
+NO_DIRECTION = "The encoder finds nothing in it: its embedding is all zeros."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ class Loaded:
         pixels: The encoder's input; dropped as soon as it has been encoded.
         moved_from: The image whose file went away and whose bytes these are.
         failure: Why it cannot be used.
-        embedding: Its unit row, once encoded.
+        is_out_of_reach: Whether the failure says nothing about the picture itself.
+        embedding: Its unit row, once encoded or looked up.
+        was_encoded: Whether the encoder made that row just now.
     """
 
     ref: ImageRef
@@ -60,7 +65,9 @@ class Loaded:
     pixels: NDArray[np.uint8] | None = None
     moved_from: KnownImage | None = None
     failure: str | None = None
+    is_out_of_reach: bool = False
     embedding: NDArray[np.float32] | None = None
+    was_encoded: bool = False
 
 
 class Pipeline:
@@ -69,6 +76,9 @@ class Pipeline:
     Args:
         encoder: Which encoder.
         decode_threads: How many files are read and decoded at a time.
+
+    Attributes:
+        clock: Told how long each stage is busy.
     """
 
     def __init__(self, encoder: Encoder, *, decode_threads: int | None = None) -> None:
@@ -91,7 +101,7 @@ class Pipeline:
         known: Mapping[str, KnownImage],
         moves: Moves,
         is_new: Callable[[str], bool],
-    ) -> Iterator[Loaded]:
+    ) -> Generator[Loaded, None, None]:
         """Yield every file in order, with its embedding where it needs one.
 
         Args:
@@ -124,8 +134,8 @@ class Pipeline:
     def _waiting_files(self) -> int:
         """How many files may be under way: enough to ride over a slow one."""
         crop_bytes = 3 * self._encoder.preprocessing.size**2
-        fits = WAITING_BYTES // crop_bytes
-        return max(4 * self._decode_threads, min(fits, 8 * self._encoder.batch_size))
+        wanted = 8 * self._encoder.batch_size * self._encoder.workers
+        return max(2 * self._decode_threads, min(WAITING_BYTES // crop_bytes, wanted))
 
     def _load(self, ref: ImageRef, path: str, known: KnownImage | None, moves: Moves) -> Loaded:
         """Read one file, and decode it unless its bytes are known. Never raises for a bad file."""
@@ -143,6 +153,8 @@ class Pipeline:
                 picture = decode(data, shortest_side=preprocessing.resize)
                 item.pixels = crop(picture, preprocessing)
                 item.facts = facts_of(picture)
+        except (ImageOutOfReach, MemoryError) as error:
+            item.failure, item.is_out_of_reach = str(error) or NO_MEMORY, True
         except ImageError as error:
             item.failure = str(error)
         return item
@@ -173,7 +185,11 @@ class Pipeline:
                 pixels = np.stack([item.pixels for item in items if item.pixels is not None])
                 rows = self._encoder.encode(pixels)
             for item, row in zip(items, rows, strict=True):
-                item.embedding, item.pixels = row, None
+                item.pixels = None
+                if row.any():
+                    item.embedding, item.was_encoded = row, True
+                else:
+                    item.failure = NO_DIRECTION
         return batch
 
 
@@ -193,11 +209,15 @@ def facts_of(picture: Picture) -> PictureFacts:
 def bounded_map(
     pool: ThreadPoolExecutor, function: Callable[[Item], Answer], items: Iterable[Item], ahead: int
 ) -> Iterator[Answer]:
-    """Map in order with at most ``ahead`` calls under way or finished and not yet taken."""
+    """Map in order with at most ``ahead`` calls under way or finished and not yet taken.
+
+    An answer is handed on as soon as it is the next one, so that a slow later
+    stage does not keep finished work from being written.
+    """
     under_way: deque[Future[Answer]] = deque()
     for item in items:
         under_way.append(pool.submit(function, item))
-        if len(under_way) >= ahead:
+        while under_way and (len(under_way) >= ahead or under_way[0].done()):
             yield under_way.popleft().result()
     while under_way:
         yield under_way.popleft().result()

@@ -10,7 +10,7 @@ from lookalike.gallery import Gallery, ImageRecord, Skipped
 
 __all__ = ["remove_images", "remove_source"]
 
-REASON = "It was removed by hand, and its file has not changed since."
+REMOVED_BY_HAND = "It was removed by hand, and its file has not changed since."
 
 
 def remove_images(gallery: Gallery, images: Sequence[ImageRecord]) -> None:
@@ -23,7 +23,9 @@ def remove_images(gallery: Gallery, images: Sequence[ImageRecord]) -> None:
         writer.commit(
             removed=sorted({image.image_id for image in images}),
             skipped=[
-                Skipped(image.source_id, image.path, image.size_bytes, image.mtime_ns, REASON)
+                Skipped(
+                    image.source_id, image.path, image.size_bytes, image.mtime_ns, REMOVED_BY_HAND
+                )
                 for image in {image.image_id: image for image in images}.values()
             ],
         )

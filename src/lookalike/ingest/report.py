@@ -36,12 +36,12 @@ class IndexReport:
         renamed: Pictures found under another name by their content.
         forgotten: Pictures whose files are gone.
         unchanged: Pictures that were as they had been.
-        copies: How many of the added and changed had bytes known from another
-            file, and were not embedded again.
+        embedded: How many of the added and changed went through the encoder.
+        copies: How many of them did not: their bytes were known already.
         skipped: Files that could not be used, those of earlier runs included.
         described: Pictures that the metadata file had a row for.
         elapsed_s: Seconds from start to end.
-        stage_seconds: Busy seconds of read, decode, encode and write, each
+        stage_seconds: Busy seconds of scan, read, decode, encode and write, each
             added over its threads.
         bottleneck: The stage whose threads were busiest.
     """
@@ -51,17 +51,13 @@ class IndexReport:
     renamed: int = 0
     forgotten: int = 0
     unchanged: int = 0
+    embedded: int = 0
     copies: int = 0
     described: int = 0
     skipped: tuple[SkippedFile, ...] = ()
     elapsed_s: float = 0.0
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     bottleneck: str = ""
-
-    @property
-    def embedded(self) -> int:
-        """How many pictures went through the encoder."""
-        return self.added + self.changed - self.copies
 
     def __add__(self, other: IndexReport) -> IndexReport:
         """Add up the reports of two sources."""
@@ -75,6 +71,7 @@ class IndexReport:
             renamed=self.renamed + other.renamed,
             forgotten=self.forgotten + other.forgotten,
             unchanged=self.unchanged + other.unchanged,
+            embedded=self.embedded + other.embedded,
             copies=self.copies + other.copies,
             described=self.described + other.described,
             skipped=self.skipped + other.skipped,

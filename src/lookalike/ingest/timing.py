@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 __all__ = ["Progress", "StageClock"]
 
-STAGES = ("read", "decode", "encode", "write")
+STAGES = ("scan", "read", "decode", "encode", "write")
+# Reading and decoding share their threads, so they are busy together.
+SHARED = ("read", "decode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,12 @@ class StageClock:
         try:
             yield
         finally:
-            spent = time.perf_counter() - start
-            with self._lock:
-                self._seconds[name] += spent
+            self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Count seconds towards a stage."""
+        with self._lock:
+            self._seconds[name] += seconds
 
     @property
     def elapsed_s(self) -> float:
@@ -81,4 +86,7 @@ class StageClock:
     def bottleneck(self) -> str:
         """The stage whose threads are busiest, each stage by its own number of threads."""
         seconds = self.seconds
-        return max(STAGES, key=lambda name: seconds[name] / self._workers.get(name, 1))
+        busy = {name: spent / self._workers.get(name, 1) for name, spent in seconds.items()}
+        loading = max(SHARED, key=lambda name: busy[name])
+        busy[loading] = sum(busy[name] for name in SHARED)
+        return max(STAGES, key=lambda name: busy[name])

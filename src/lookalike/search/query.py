@@ -73,7 +73,7 @@ def prepare_query(query: Query, gallery: Gallery, encoder: Callable[[], Encoder]
 
 def own_ids(gallery: Gallery, data: bytes, path: str | None) -> frozenset[int]:
     """Find the query itself in the gallery: by path, else by its very bytes."""
-    image = gallery.image_at_path(os.path.abspath(path)) if path is not None else None
-    if image is not None:
-        return frozenset({image.image_id})
+    images = gallery.images_at_path(os.path.abspath(path)) if path is not None else []
+    if images:
+        return frozenset(image.image_id for image in images)
     return frozenset(gallery.ids_with_content(content_hash(data)))

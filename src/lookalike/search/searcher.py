@@ -6,11 +6,13 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders import Encoder, load_encoder
+from lookalike.errors import GalleryError, ImageNotInGallery, ImageUnreadable, UsageError
 from lookalike.gallery import Gallery, ImageRecord, Snapshot, StaleSnapshot
 from lookalike.index import Index, IndexConfig, build_index
 from lookalike.search.query import Prepared, Query, prepare_query
@@ -18,6 +20,9 @@ from lookalike.search.results import Hit, Results
 from lookalike.vectors import require_same_space
 
 __all__ = ["Searcher"]
+
+# A compaction during a search makes it start again, a second one is rare.
+ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,8 @@ class Searcher:
         Raises:
             ImageError: The query cannot be read.
             ImageNotInGallery: No image has this id.
+            UsageError: It is nothing one can search with, or k is below 1.
+            GalleryError: The gallery is compacted all the time.
         """
         return self.search_many([query], k, exclude_self=exclude_self, min_score=min_score)[0]
 
@@ -111,15 +118,23 @@ class Searcher:
         min_score: float | None = None,
     ) -> list[Results]:
         """Answer several queries, each as ``search`` answers one."""
+        if k < 1:
+            raise UsageError(f"k is {k}: ask for at least one hit.")
         prepared = [prepare_query(query, self.gallery, lambda: self.encoder) for query in queries]
         if not prepared:
             return []
         embeddings = self._embeddings(prepared)
-        while True:
+        for _ in range(ATTEMPTS):
             try:
-                return self._answer(prepared, embeddings, k, exclude_self, min_score)
-            except StaleSnapshot:
-                continue  # somebody wrote in between: ask the newer state
+                return self._answer(
+                    prepared, embeddings, k, exclude_self=exclude_self, min_score=min_score
+                )
+            except (StaleSnapshot, ImageNotInGallery):
+                continue  # it was compacted, or a source removed: ask the newer state
+        raise GalleryError(
+            f"The gallery {self.gallery.path} was compacted {ATTEMPTS} times while it was "
+            "searched: try again when its writer is done."
+        )
 
     def _embeddings(self, prepared: Sequence[Prepared]) -> NDArray[np.float32]:
         """Encode in one go what is not an embedding yet: ``(n, dim)``."""
@@ -133,6 +148,12 @@ class Searcher:
             rows[fresh] = self.encoder.encode(
                 np.stack([crop for crop in crops if crop is not None])
             )
+        for query, row in zip(prepared, rows, strict=True):
+            if not row.any():
+                raise ImageUnreadable(
+                    f"The encoder finds nothing in {query.label} (its embedding is all zeros): "
+                    "search with another picture."
+                )
         return rows
 
     def _answer(
@@ -140,21 +161,21 @@ class Searcher:
         prepared: Sequence[Prepared],
         embeddings: NDArray[np.float32],
         k: int,
+        *,
         exclude_self: bool,
         min_score: float | None,
     ) -> list[Results]:
         current = self._current()
         own = max(len(query.own_ids) for query in prepared) if exclude_self else 0
-        found = current.index.search(embeddings, k + own)
+        ranked = ranked_with_ties(current.index, embeddings, k + own, min_score)
+        rows = [row for _, found in ranked for row in found]
+        images = iter(self.gallery.images_at(current.snapshot, rows))
         answers = []
-        for query, scores, rows in zip(prepared, found.scores, found.rows, strict=True):
-            lowest = -np.inf if min_score is None else min_score
-            wanted = (rows >= 0) & (scores >= lowest)
-            images = self.gallery.images_at(current.snapshot, rows[wanted].tolist())
+        for query, (scores, found) in zip(prepared, ranked, strict=True):
             left_out = query.own_ids if exclude_self else frozenset()
             pairs = [
-                (float(score), record)
-                for score, records in zip(scores[wanted], images, strict=True)
+                (score, record)
+                for score, records in zip(scores, islice(images, len(found)), strict=True)
                 for record in records
                 if record.image_id not in left_out
             ]
@@ -181,3 +202,30 @@ class Searcher:
                 )
                 self._indexed = Indexed(snapshot, index)
             return self._indexed
+
+
+def ranked_with_ties(
+    index: Index, embeddings: NDArray[np.float32], count: int, min_score: float | None
+) -> list[tuple[list[float], list[int]]]:
+    """Find the best rows for each query, and all that score as the last of them does.
+
+    Which of the ties come first is for the caller to say: a row's number says
+    nothing about the image.
+
+    Returns:
+        For each query scores and rows, ``count`` or, with ties, more of them.
+    """
+    count = max(1, min(count, index.size))
+    beyond = 1
+    while True:
+        found = index.search(embeddings, count + beyond)
+        kth = found.scores[:, count - 1]
+        if not ((found.scores[:, -1] == kth) & (found.rows[:, -1] >= 0)).any():
+            break
+        beyond *= 16
+    lowest = kth if min_score is None else np.maximum(kth, min_score)
+    wanted = (found.rows >= 0) & (found.scores >= lowest[:, None])
+    return [
+        (scores[kept].tolist(), rows[kept].tolist())
+        for scores, rows, kept in zip(found.scores, found.rows, wanted, strict=True)
+    ]

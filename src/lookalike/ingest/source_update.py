@@ -1,0 +1,282 @@
+"""One source's update: what is new or changed is embedded, what is gone is forgotten."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.encoders import Encoder
+from lookalike.errors import NoImagesFound
+from lookalike.gallery import Gallery, GalleryWriter, KnownImage, SourceRecord
+from lookalike.images import Source
+from lookalike.ingest.batch import Batch
+from lookalike.ingest.metadata import MetadataTable
+from lookalike.ingest.pipeline import Loaded, Pipeline
+from lookalike.ingest.planning import Moves, Plan, make_plan
+from lookalike.ingest.removing import REMOVED_BY_HAND
+from lookalike.ingest.report import IndexReport, SkippedFile
+from lookalike.ingest.timing import Progress, StageClock
+
+__all__ = ["ProgressListener", "SourceUpdate"]
+
+logger = logging.getLogger(__name__)
+
+OUT_OF_SIGHT = "It cannot be looked into just now; what the gallery knows of it was kept."
+TELL_SECONDS = 0.05
+METADATA_ROWS = 10_000
+
+ProgressListener = Callable[[Progress], None]
+
+
+class SourceUpdate:
+    """One source's update: ``look``, then ``run``, then ``finish``.
+
+    Running commits every few seconds and forgets nothing; finishing forgets.
+    """
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        writer: GalleryWriter,
+        record: SourceRecord,
+        encoder: Encoder,
+        metadata: MetadataTable | None,
+        on_progress: ProgressListener | None,
+    ) -> None:
+        self._gallery = gallery
+        self._writer = writer
+        self._record = record
+        self._source = Source(record.kind, record.location)
+        self._encoder = encoder
+        self._metadata = metadata
+        self._on_progress = on_progress
+        self._known: Mapping[str, KnownImage] = {}
+        self._plan = Plan()
+        self._moves = Moves(())
+        self._out_of_sight: tuple[str, ...] = ()
+        self._embedding_soon: set[str] = set()
+        self._about_to_change: set[str] = set()
+        self._recalled: dict[str, NDArray[np.float32]] = {}
+        self._batch = Batch(record.source_id, metadata)
+        self._clock = StageClock({})
+        self._done = 0
+        self._committed = 0
+        self._is_committing = False
+        self._told_at = 0.0
+
+    def look(self) -> None:
+        """Compare the source with the gallery; changes nothing.
+
+        An empty folder where pictures were is taken for an unplugged drive and
+        not for a deletion of everything; an emptied list is meant.
+
+        Raises:
+            SourceNotFound: It is not there.
+            NoImagesFound: It holds no picture files.
+        """
+        self._known = self._writer.state(self._record.source_id)
+        unseen: list[str] = []
+        with self._clock.stage("scan"):
+            found = self._source.scan(
+                exclude=(str(self._gallery.path),), on_unreadable=unseen.append
+            )
+            skipped = self._writer.skipped(self._record.source_id)
+            plan = make_plan(found, self._known, skipped)
+        self._out_of_sight = tuple(unseen)
+        self._plan = plan.sparing(self._is_out_of_sight)
+        self._moves = Moves(self._plan.gone.values())
+        if plan.files or (self._known and self._record.kind in {"file", "list"}):
+            return
+        if self._known:
+            raise NoImagesFound(
+                f"{self._record.location} holds no pictures any more, though the gallery knows "
+                f"{len(self._known)} of them: plug the drive in, or, if they are really gone, run "
+                "lookalike remove --source on it."
+            )
+        raise NoImagesFound(f"{self._record.location} holds no pictures: name another folder.")
+
+    def _is_out_of_sight(self, path: str) -> bool:
+        """Tell whether a path is, or lies in, what could not be looked into just now."""
+        return any(path == place or path.startswith(f"{place}/") for place in self._out_of_sight)
+
+    def run(self, decode_threads: int | None) -> None:
+        """Read, embed and commit what ``look`` found to be new or changed.
+
+        Raises:
+            NoImagesFound: Not one picture of the source can be read.
+        """
+        pipeline = Pipeline(self._encoder, decode_threads=decode_threads)
+        scanned = self._clock.seconds["scan"]
+        self._clock = pipeline.clock
+        self._clock.add("scan", scanned)
+        self._about_to_change = {
+            self._known[ref.path].content_hash
+            for ref in self._plan.to_read
+            if ref.path in self._known
+        }
+        results = pipeline.run(
+            self._plan.to_read,
+            self._source.absolute,
+            known=self._known,
+            moves=self._moves,
+            is_new=self._is_new,
+        )
+        # Closing ends the threads at once, whatever happens here.
+        with closing(results):
+            try:
+                for item in results:
+                    self._take(item)
+            except KeyboardInterrupt:
+                # One that came in the middle of a commit left it whole or undone.
+                if not self._is_committing:
+                    self._commit()
+                raise
+        self._commit()
+        self._require_a_picture()
+
+    def _take(self, item: Loaded) -> None:
+        if item.embedding is None and item.facts is not None:
+            item.embedding = self._recalled.get(item.content_hash)
+        self._batch.take(item, self._known.get(item.ref.path))
+        self._done += 1
+        if self._batch.is_due:
+            self._commit()
+        self._tell(at_least_every_s=TELL_SECONDS)
+
+    def _is_new(self, content: str) -> bool:
+        """Tell whether a content has to be embedded.
+
+        A known content has not. If its owner is itself about to change (files
+        that swapped or shifted their names), its embedding is copied now: by the
+        time of the commit nobody may own it any more.
+        """
+        if content in self._embedding_soon or content in self._recalled:
+            return False
+        owners = self._gallery.ids_with_content(content)
+        if not owners:
+            self._embedding_soon.add(content)
+            return True
+        if content in self._about_to_change:
+            self._recalled[content] = self._gallery.embedding(owners[0])
+        return False
+
+    def _commit(self) -> None:
+        batch = self._batch
+        if batch.is_empty:
+            return
+        self._is_committing = True
+        with self._clock.stage("write"):
+            images, embeddings = batch.images(self._encoder.space.dim)
+            self._writer.commit(
+                images=images,
+                embeddings=embeddings,
+                renamed=batch.renamed,
+                touched=batch.touched,
+                skipped=batch.skipped,
+                metadata=batch.described,
+            )
+        batch.clear()
+        self._is_committing = False
+        self._committed = self._done
+        logger.info("committed %d files of %s", self._committed, self._record.location)
+
+    def _require_a_picture(self) -> None:
+        """Refuse to end with an empty source where files failed: something larger is wrong."""
+        tally = self._batch.tally
+        left = len(self._known) + tally.added - len(tally.lost) - len(self._moves.left())
+        failed = [item for item in self._skipped() if item.reason != REMOVED_BY_HAND]
+        if left or not failed:
+            return
+        raise NoImagesFound(
+            f"None of the {len(failed)} picture files of {self._record.location} can be read; "
+            f"the first, {failed[0].path}: {failed[0].reason}",
+            skipped=failed,
+        )
+
+    def finish(self) -> IndexReport:
+        """Forget what is gone or turned unreadable, describe the rest, and say what was done."""
+        source_id = self._record.source_id
+        tally, left = self._batch.tally, self._moves.left()
+        skipped = self._skipped()
+        with self._clock.stage("write"):
+            self._writer.commit(
+                removed=[image.image_id for image in left] + [lost for lost, _ in tally.lost],
+                skipped=[failure for _, failure in tally.lost],
+                unskipped=[(source_id, path) for path in self._plan.vanished],
+            )
+            self._describe_unchanged()
+        self._tell(at_least_every_s=0)
+        return IndexReport(
+            added=tally.added,
+            changed=tally.changed,
+            renamed=tally.renamed,
+            forgotten=len(left) + len(tally.lost),
+            unchanged=len(self._plan.unchanged) + tally.touched,
+            embedded=tally.embedded,
+            copies=tally.copies,
+            described=tally.described,
+            skipped=skipped,
+            elapsed_s=self._clock.elapsed_s,
+            stage_seconds=self._clock.seconds,
+            bottleneck=self._clock.bottleneck,
+        )
+
+    def _describe_unchanged(self) -> None:
+        """Bring the metadata of images up to date whose files did not change."""
+        if self._metadata is None:
+            return
+        unchanged, changes = set(self._plan.unchanged), dict[int, Mapping[str, Any]]()
+        for image in self._gallery.images(source_id=self._record.source_id):
+            row = self._metadata.row_for(image.path) if image.path in unchanged else None
+            if row is not None:
+                self._batch.tally.described += 1
+                if dict(row) != image.metadata:
+                    changes[image.image_id] = row
+        ids = list(changes)
+        for start in range(0, len(ids), METADATA_ROWS):
+            part = ids[start : start + METADATA_ROWS]
+            self._writer.commit(metadata={image_id: changes[image_id] for image_id in part})
+
+    def _skipped(self) -> tuple[SkippedFile, ...]:
+        """List every file that could not be used, of this run and of earlier ones."""
+        tally = self._batch.tally
+        reasons = {
+            path: item.reason
+            for path, item in self._writer.skipped(self._record.source_id).items()
+            if path not in self._plan.vanished
+        }
+        reasons |= {failure.path: failure.reason for _, failure in tally.lost}
+        reasons |= dict(tally.out_of_reach)
+        reasons |= {place: OUT_OF_SIGHT for place in self._out_of_sight if self._matters(place)}
+        return tuple(
+            SkippedFile(self._source.absolute(path), reason) for path, reason in reasons.items()
+        )
+
+    def _matters(self, place: str) -> bool:
+        """Tell whether something is missed there: a plain broken link misses nothing."""
+        if not os.path.islink(self._source.absolute(place)):
+            return True
+        return any(path == place or path.startswith(f"{place}/") for path in self._known)
+
+    def _tell(self, *, at_least_every_s: float) -> None:
+        """Tell the listener how far the run is, not more often than anybody can look."""
+        now = time.monotonic()
+        if self._on_progress is None or now - self._told_at < at_least_every_s:
+            return
+        self._told_at = now
+        self._on_progress(
+            Progress(
+                done=self._done,
+                total=len(self._plan.to_read),
+                committed=self._committed,
+                elapsed_s=self._clock.elapsed_s,
+                bottleneck=self._clock.bottleneck,
+            )
+        )
