@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import PIL.Image
@@ -21,6 +23,8 @@ __all__ = ["contact_sheet", "save_sheet"]
 TILE = 176
 GAP = 12
 CAPTION = 34
+SMALL = 11
+TYPEFACES = ("NotoSans-Regular.ttf", "DejaVuSans.ttf", "Arial Unicode.ttf", "arial.ttf")
 COLUMNS = 6
 BACKGROUND = "#ffffff"
 INK = "#1f2430"
@@ -101,18 +105,33 @@ def draw_tile(sheet: PIL.Image.Image, tile: Tile, left: int, top: int) -> None:
         )
     below = top + TILE + 5
     draw.text((left, below), tile.title, fill=ACCENT if tile.is_query else INK, font=font(14))
-    draw.text((left, below + 16), fitted(tile.subtitle, TILE), fill=FAINT, font=font(11))
+    draw.text((left, below + 16), fitted(tile.subtitle, TILE), fill=FAINT, font=font(SMALL))
 
 
+@lru_cache
 def font(size: int) -> PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont:
-    """Load the typeface that Pillow brings along."""
+    """Load a typeface with many letters where the system has one, else Pillow's own."""
+    for name in TYPEFACES:
+        with suppress(OSError):
+            return PIL.ImageFont.truetype(name, size)
     return PIL.ImageFont.load_default(size)
 
 
+@lru_cache(maxsize=4096)
+def is_drawable(letter: str) -> bool:
+    """Tell whether the typeface has a letter: what it lacks looks like what nobody has."""
+    if letter == " " or not letter.isprintable():
+        return letter == " "
+    face = font(SMALL)
+    missing, mask = face.getmask("\U0010ffff"), face.getmask(letter)
+    return (mask.size, bytes(mask)) != (missing.size, bytes(missing))
+
+
 def fitted(text: str, width: int) -> str:
-    """Shorten a file name in the middle until it fits; odd bytes become question marks."""
-    clean = text.encode("utf-8", "replace").decode("utf-8").replace("\n", " ")
-    face = font(11)
+    """Shorten a file name in the middle until it fits; what cannot be drawn becomes a dot."""
+    clean = text.encode("utf-8", "replace").decode("utf-8")
+    clean = "".join(letter if is_drawable(letter) else "\u00b7" for letter in clean)
+    face = font(SMALL)
     if face.getlength(clean) <= width:
         return clean
     keep = len(clean)
