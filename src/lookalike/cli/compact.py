@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from lookalike.cli.options import gallery_option, located_gallery, logging_options, say
+from lookalike.cli.options import gallery_option, located_gallery, logging_options
+from lookalike.cli.output import counted, say
 from lookalike.gallery import Gallery
 
 
 @click.command("compact")
 @gallery_option
 @logging_options
-def command(gallery_folder: Path | None) -> None:
-    """Rewrite a gallery's segments without removed rows, and merge small ones."""
+def command(gallery_folder: str | None) -> None:
+    """Rewrite a gallery's files without what was removed, and merge small ones.
+
+    Indexing does this by itself when much was removed; by hand it frees the
+    last of the space. It needs room for a second copy of the embeddings while
+    it works; searching goes on meanwhile.
+    """
     with Gallery.open(located_gallery(gallery_folder)) as gallery, gallery.writer() as writer:
         report = writer.compact()
+    before = f"{counted(report.rows_before, 'row')} in {counted(report.segments_before, 'segment')}"
+    if (report.rows_after, report.segments_after) == (report.rows_before, report.segments_before):
+        say(f"There is nothing to compact: {before}, all in use.")
+        return
     say(
-        f"{report.rows_before} rows in {report.segments_before} segments are now "
-        f"{report.rows_after} in {report.segments_after}; "
-        f"{report.freed_bytes / 2**20:.1f} MiB freed"
+        f"{before}; now {report.rows_after:,} in {report.segments_after:,}, "
+        f"{report.freed_bytes / 2**20:,.1f} MiB freed"
     )

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
+from lookalike.cli.destinations import require_writable_file
+from lookalike.cli.examples import ExampleCommand
+from lookalike.cli.index_summary import show
+from lookalike.cli.interrupts import Interrupted
+from lookalike.cli.new_gallery import opened_or_new
+from lookalike.cli.numbers import WholeNumber
 from lookalike.cli.options import (
     GALLERY_FOLDER,
+    absolute,
+    expanded,
     gallery_option,
-    is_quiet,
     located_gallery,
     logging_options,
-    printable,
-    say,
 )
+from lookalike.cli.output import counted
 from lookalike.cli.progress import progress_bar
 from lookalike.encoders import Encoder, load_encoder
 from lookalike.encoders.loading import encoder_name
-from lookalike.errors import LookalikeError, NoImagesFound, UsageError
+from lookalike.errors import NoImagesFound, UsageError
 from lookalike.gallery import Gallery, is_gallery
 from lookalike.images import Source, open_source
 from lookalike.ingest import (
@@ -31,41 +37,99 @@ from lookalike.ingest import (
     write_skipped,
 )
 
-SHOWN_FAILURES = 5
+EXAMPLES = (
+    ("lookalike index ~/photos", "A folder with all its folders; again after it has changed."),
+    ("lookalike index", "All sources of the gallery here."),
+    (
+        "lookalike index ~/photos --report skipped.csv",
+        "Also list the files that could not be used, and why.",
+    ),
+    (
+        "lookalike index favourites.txt --gallery ~/best",
+        "The files that a list names, one a line, into a gallery of its own.",
+    ),
+    (
+        "lookalike index ~/photos --encoder onnx:net.onnx --encoder-mean .5 --encoder-std .5",
+        "With a network of your own.",
+    ),
+)
 
 
-@click.command("index")
+@click.command("index", cls=ExampleCommand, examples=EXAMPLES)
 @click.argument("source", required=False)
 @gallery_option
-@click.option("--encoder", metavar="NAME", help="builtin (default) or onnx:FILE.")
-@click.option("--encoder-size", type=int, help="onnx: side of the square input in pixels.")
-@click.option("--encoder-resize", type=int, help="onnx: short side before the centre crop.")
-@click.option("--encoder-mean", metavar="M", help="onnx: one number, or r,g,b; pixels are 0 to 1.")
-@click.option("--encoder-std", metavar="S", help="onnx: one number, or r,g,b.")
-@click.option("--encoder-output", metavar="NAME", help="onnx: the output that is the embedding.")
+@click.option(
+    "--encoder",
+    metavar="NAME",
+    help="What turns pictures into numbers: builtin, which comes along, or onnx:FILE, a network "
+    "of your own, described by FILE.json beside it or by the options below. A gallery keeps to "
+    "one encoder. Default: the gallery's, builtin for a new one.",
+)
+@click.option(
+    "--encoder-size",
+    type=WholeNumber(1, 4096),
+    metavar="PIXELS",
+    help="onnx: side of the square that the network takes. Default: 224.",
+)
+@click.option(
+    "--encoder-resize",
+    type=WholeNumber(1, 4096),
+    metavar="PIXELS",
+    help="onnx: the picture's short side before the square is cut from its centre; closer to the "
+    "size keeps more of the picture's edges. Default: size / 0.875.",
+)
+@click.option(
+    "--encoder-mean",
+    metavar="M",
+    help="onnx: subtracted from the pixels, which run from 0 to 1: one number, or r,g,b. "
+    "Default: ImageNet's.",
+)
+@click.option(
+    "--encoder-std",
+    metavar="S",
+    help="onnx: what the pixels are then divided by: one number, or r,g,b. Default: ImageNet's.",
+)
+@click.option(
+    "--encoder-output",
+    metavar="NAME",
+    help="onnx: the network's output that is the embedding; needed where it has several.",
+)
 @click.option(
     "--dtype",
     type=click.Choice(["float16", "float32"]),
-    default="float16",
-    show_default=True,
-    help="How a new gallery keeps embeddings.",
+    help="How a new gallery keeps embeddings: float16 takes half the disk and moves scores by "
+    "about 0.0005; float32 keeps every bit. Default: float16.",
 )
 @click.option(
-    "--metadata", "metadata_file", metavar="FILE", help="CSV, TSV, JSON lines or Parquet to join."
+    "--metadata",
+    "metadata_file",
+    metavar="FILE",
+    help="Keep the columns of a CSV, TSV, JSON lines or Parquet file with the pictures; its "
+    "column 'path' or 'file_name' says which row belongs to which.",
 )
-@click.option("--report", metavar="FILE", help="Write skipped files and reasons as CSV.")
-@click.option("--threads", type=click.IntRange(1), help="Decoding and encoding threads each.")
+@click.option(
+    "--report",
+    metavar="FILE",
+    help="Write every file that could not be used, and why, as CSV: path, reason.",
+)
+@click.option(
+    "--threads",
+    type=WholeNumber(1, 1024),
+    metavar="N",
+    help="Threads that decode, and as many that encode: fewer leave the machine to others. "
+    "Default: one of each per core.",
+)
 @logging_options
 def command(
     source: str | None,
-    gallery_folder: Path | None,
+    gallery_folder: str | None,
     encoder: str | None,
     encoder_size: int | None,
     encoder_resize: int | None,
     encoder_mean: str | None,
     encoder_std: str | None,
     encoder_output: str | None,
-    dtype: str,
+    dtype: str | None,
     metadata_file: str | None,
     report: str | None,
     threads: int | None,
@@ -75,8 +139,17 @@ def command(
     SOURCE is a folder, a glob pattern in quotes, a picture, or a list of files
     (@FILE or FILE.txt). A folder's gallery is made inside it, in .lookalike,
     unless --gallery says otherwise. Without SOURCE all sources of the gallery
-    are brought up to date. Only what is new or changed is embedded.
+    are brought up to date.
+
+    Only what is new or changed is embedded; renamed files are recognised by
+    their content; pictures that are gone are forgotten. Ctrl-C is safe at any
+    moment: the same command goes on from there.
     """
+    place = open_source(source) if source is not None else None
+    if report is not None:
+        require_writable_file(report, what="report")
+    metadata = load_metadata(absolute(metadata_file)) if metadata_file else None
+    folder = gallery_for(place, gallery_folder)
     options = {
         "size": str(encoder_size or ""),
         "resize": str(encoder_resize or ""),
@@ -84,44 +157,56 @@ def command(
         "std": encoder_std or "",
         "output": encoder_output or "",
     }
-    place = open_source(source) if source is not None else None
-    metadata = load_metadata(metadata_file) if metadata_file else None
-    folder = gallery_for(place, gallery_folder)
-    is_new = not is_gallery(folder)
-    wanted = full_name(encoder, options)
-    loaded, gallery = opened(folder, wanted, dtype, threads, must_exist=place is None)
-    try:
-        done = run(gallery, source, loaded, metadata)
-    except LookalikeError as error:
-        if isinstance(error, NoImagesFound) and report:
-            write_skipped(error.skipped, report)
-        if is_new and not len(gallery):
-            gallery.close()
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    except KeyboardInterrupt:
-        click.echo(
-            f"Interrupted: {len(gallery)} pictures are safe in {folder}; "
-            "the same command goes on from there.",
-            err=True,
-        )
-        raise
-    if report:
-        write_skipped(done.skipped, report)
-    show(done, gallery, report)
+    wanted = full_name(encoder and expanded(encoder), options)
+    with ExitStack() as stack:
+        if place is None or is_gallery(folder):
+            gallery = stack.enter_context(Gallery.open(folder))
+            require_dtype(gallery, dtype)
+            loaded = load_encoder(wanted or gallery.space.encoder, threads=threads)
+        else:
+            loaded = load_encoder(wanted or "builtin", threads=threads)
+            new = opened_or_new(folder, loaded.space, dtype=dtype or "float16")
+            gallery = stack.enter_context(new)
+        done = run(gallery, source, loaded, metadata, report)
+        show(done, gallery, report)
 
 
 def run(
-    gallery: Gallery, source: str | None, encoder: Encoder, metadata: MetadataTable | None
+    gallery: Gallery,
+    source: str | None,
+    encoder: Encoder,
+    metadata: MetadataTable | None,
+    report: str | None,
 ) -> IndexReport:
-    """Update one source or all, with a progress bar."""
-    with progress_bar("Indexing") as listener:
-        if source is None:
-            return update_images(gallery, encoder, metadata=metadata, on_progress=listener)
-        return add_images(gallery, source, encoder, metadata=metadata, on_progress=listener)
+    """Update one source or all with a progress bar, and write the report, also of a failure."""
+    try:
+        with progress_bar("Indexing") as tell:
+            if source is None:
+                done = update_images(gallery, encoder, metadata=metadata, on_progress=tell)
+            else:
+                done = add_images(gallery, source, encoder, metadata=metadata, on_progress=tell)
+    except NoImagesFound as error:
+        if report is not None:
+            write_skipped(error.skipped, report)
+        raise
+    except KeyboardInterrupt:
+        raise interrupted(gallery) from None
+    if report is not None:
+        write_skipped(done.skipped, report)
+    return done
 
 
-def gallery_for(source: Source | None, folder: Path | None) -> Path:
+def interrupted(gallery: Gallery) -> Interrupted:
+    """Say what is safe after Ctrl-C, and how to go on."""
+    if not len(gallery):
+        return Interrupted("Interrupted before anything was done: the same command starts again.")
+    return Interrupted(
+        f"Interrupted with {counted(len(gallery), 'picture')} safe in the gallery "
+        f"{gallery.path}: the same command goes on from there."
+    )
+
+
+def gallery_for(source: Source | None, folder: str | None) -> Path:
     """Choose the gallery: the one named, the source's own, or the nearest."""
     if source is not None and folder is None and source.kind == "folder":
         return Path(source.location) / GALLERY_FOLDER
@@ -134,43 +219,17 @@ def full_name(encoder: str | None, options: dict[str, str]) -> str | None:
     if not given:
         return encoder
     if encoder is None or not encoder.startswith("onnx:"):
-        raise UsageError(f"--encoder-{next(iter(given))} goes with --encoder onnx:FILE.")
+        raise UsageError(
+            f"--encoder-{next(iter(given))} describes a network of your own: "
+            "name it too, with --encoder onnx:FILE."
+        )
     return encoder_name(encoder.removeprefix("onnx:"), given)
 
 
-def opened(
-    folder: Path, wanted: str | None, dtype: str, threads: int | None, *, must_exist: bool
-) -> tuple[Encoder, Gallery]:
-    """Open or create the gallery with the encoder that belongs to it."""
-    if must_exist or is_gallery(folder):
-        gallery = Gallery.open(folder)
-        return load_encoder(wanted or gallery.space.encoder, threads=threads), gallery
-    encoder = load_encoder(wanted or "builtin", threads=threads)
-    return encoder, Gallery.open_or_create(folder, encoder.space, dtype=dtype)
-
-
-def show(done: IndexReport, gallery: Gallery, report: str | None) -> None:
-    """Print the summary."""
-    say(f"{len(gallery)} pictures in {printable(str(gallery.path))}")
-    say(
-        f"  added {done.added}, changed {done.changed}, renamed {done.renamed}, "
-        f"forgotten {done.forgotten}, unchanged {done.unchanged}"
-    )
-    if done.copies:
-        say(f"  {done.copies} of them are byte-identical copies and were not embedded again")
-    if done.described:
-        say(f"  {done.described} of them have metadata")
-    if done.skipped:
-        say(f"  skipped {len(done.skipped)} files that cannot be used" + ("" if report else ":"))
-    for item in done.skipped[: 0 if report else SHOWN_FAILURES]:
-        say(f"    {printable(item.path)}: {printable(item.reason)}")
-    if len(done.skipped) > SHOWN_FAILURES and not report:
-        say(f"    ... and {len(done.skipped) - SHOWN_FAILURES} more: --report FILE lists them")
-    if report:
-        say(f"  skipped files and reasons: {printable(report)}")
-    if done.embedded and not is_quiet():
-        stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in done.stage_seconds.items())
-        say(
-            f"  {done.elapsed_s:.1f} s, {done.embedded / done.elapsed_s:.0f} pictures/s; "
-            f"seconds over all threads: {stages}; busiest: {done.bottleneck}"
+def require_dtype(gallery: Gallery, dtype: str | None) -> None:
+    """Refuse to change how a gallery keeps embeddings."""
+    if dtype not in {None, gallery.dtype}:
+        raise UsageError(
+            f"--dtype {dtype} was asked for, but the gallery {gallery.path} keeps "
+            f"{gallery.dtype}: leave the option out, or name a new gallery with --gallery."
         )

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from lookalike.cli.options import gallery_option, located_gallery, logging_options, printable
+from lookalike.cli.options import gallery_option, located_gallery, logging_options
+from lookalike.cli.output import counted, printable
 from lookalike.gallery import Gallery, GalleryInfo
 
 
 @click.command("info")
 @gallery_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with sizes in bytes.")
 @logging_options
-def command(gallery_folder: Path | None, as_json: bool) -> None:
-    """Show what a gallery holds."""
+def command(gallery_folder: str | None, as_json: bool) -> None:
+    """Show what a gallery holds: counts, encoder, sources, size, dates."""
     with Gallery.open(located_gallery(gallery_folder)) as gallery:
         info = gallery.info()
     click.echo(json.dumps(as_dict(info), indent=2) if as_json else as_text(info))
@@ -49,17 +49,20 @@ def as_dict(info: GalleryInfo) -> dict[str, object]:
 
 def as_text(info: GalleryInfo) -> str:
     """Lay out for people."""
+    buried = f"; {counted(info.tombstones, 'row')} of removed images" if info.tombstones else ""
+    skipped = f", and {counted(info.skipped, 'file')} that cannot be used" if info.skipped else ""
     lines = [
         f"gallery     {printable(str(info.path))}",
-        f"images      {info.images}, and {info.skipped} skipped files",
-        f"embeddings  {info.embeddings} of dim {info.space.dim} as {info.dtype}, "
-        f"in {info.segments} segments; {info.tombstones} rows to be compacted",
-        f"encoder     {info.space.encoder} ({info.space.fingerprint[:12]})",
-        f"size        {info.size_bytes / 2**20:.1f} MiB",
-        f"created     {info.created}, updated {info.updated} (generation {info.generation})",
+        f"images      {info.images:,}{skipped}",
+        f"embeddings  {info.embeddings:,} of dim {info.space.dim} as {info.dtype}, "
+        f"in {counted(info.segments, 'segment')}{buried}",
+        f"encoder     {printable(info.space.encoder)} ({info.space.fingerprint[:12]})",
+        f"size        {info.size_bytes / 2**20:,.1f} MiB",
+        f"created     {info.created}",
+        f"updated     {info.updated} (generation {info.generation})",
     ]
     lines += [
-        f"source      {source.kind} {printable(source.location)}: {count} images"
+        f"source      {source.kind} {printable(source.location)}: {counted(count, 'image')}"
         for source, count in info.sources
     ]
     return "\n".join(lines)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
+import difflib
 import importlib
 import os
 import sys
+from typing import Any
 
 import click
 
 import lookalike
+from lookalike.cli.examples import write_examples
+from lookalike.cli.interrupts import Interrupted
+from lookalike.cli.output import printable
 from lookalike.errors import LookalikeError, UsageError
 
-__all__ = ["COMMANDS", "main", "program"]
+__all__ = ["COMMANDS", "main", "program", "run"]
 
 # name -> what the overview says; the command's module is imported only when asked for.
 COMMANDS = {
@@ -23,6 +29,11 @@ COMMANDS = {
     "compact": "Rewrite a gallery's files without what was removed.",
     "demo": "Render a collection of pictures, index it and search it.",
 }
+
+EXAMPLES = (
+    ("lookalike index ~/photos", "Make a folder searchable; again after it has changed."),
+    ("lookalike search query.jpg --gallery ~/photos", "Find what looks like a picture."),
+)
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -44,49 +55,120 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command by its name, or say which one was probably meant."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            close = difflib.get_close_matches(name, COMMANDS, n=1)
+            meant = f"; perhaps {close[0]!r} was meant" if close else ""
+            raise click.UsageError(f"There is no command {name!r}{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that has seen enough, head for example, is no failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            close_output()
+            return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples below the commands."""
+        write_examples(formatter, EXAMPLES)
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(lookalike.__version__, prog_name="lookalike")
-def program() -> None:
-    r"""Find the pictures that look alike.
-
-    \b
-    lookalike index ~/photos
-    lookalike search query.jpg --gallery ~/photos
-    """
+@click.pass_context
+def program(ctx: click.Context) -> None:
+    """Find the pictures that look alike."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(EXIT_USAGE)
 
 
 def main() -> None:
     """Run the program and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    let_file_names_through()
+    sys.exit(run())
+
+
+def let_file_names_through() -> None:
+    """Send a file name's bytes out as they are on disk, whatever the locale says."""
+    codecs.register_error("lookalike.on_disk", on_disk)
+    encoding = sys.getfilesystemencoding() if os.name == "posix" else None
+    if encoding == "ascii":
+        encoding = "utf-8"  # a superset, so that bytes beyond ASCII pass as well
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            # A file name's bytes go out as they are on disk.
-            stream.reconfigure(errors="surrogateescape")
-    sys.exit(run())
+            stream.reconfigure(encoding=encoding, errors="lookalike.on_disk")
+
+
+def on_disk(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Encode an undecodable byte as itself, and any other character as an escape."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
         code = program.main(arguments, prog_name="lookalike", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is where a caller closed it
+            sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+    except click.UsageError as error:
+        return failed(usage_sentence(error), EXIT_USAGE)
+    except Interrupted as error:
+        return failed(str(error), EXIT_INTERRUPTED)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("lookalike: interrupted.", err=True)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader, head for example, has seen enough; keep the interpreter
-        # from complaining about it on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return failed("Interrupted.", EXIT_INTERRUPTED)
     except LookalikeError as error:
-        click.echo(f"lookalike: {error}", err=True)
-        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE
+        return failed(str(error), EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE)
+    except BrokenPipeError:
+        close_output()
+        return 0
+    except MemoryError:
+        return failed("There is not enough memory for this: ask for less at a time.", EXIT_FAILURE)
+    except OSError as error:
+        close_output()
+        what = f"The file {error.filename}" if error.filename else "The output"
+        return failed(f"{what} cannot be used: {error.strerror or error}.", EXIT_FAILURE)
+
+
+def usage_sentence(error: click.UsageError) -> str:
+    """Say what is wrong with the command line, and where the right way is written down."""
+    message = error.format_message().rstrip(".?")
+    path = error.ctx.command_path if error.ctx else "lookalike"
+    return f"{message}: see '{path} --help'."
+
+
+def failed(message: str, code: int) -> int:
+    """Tell the user on one line, and the log file if there is one."""
+    if "lookalike.cli.logs" in sys.modules:
+        from lookalike.cli.logs import log_failure
+
+        log_failure(message)
+    try:
+        click.echo(f"lookalike: {printable(message)}", err=True)
+    except OSError:  # nobody can be told
+        return code
+    return code
+
+
+def close_output() -> None:
+    """Keep the interpreter from complaining, on its way out, that output went nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

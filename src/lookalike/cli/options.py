@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -10,45 +10,58 @@ from typing import Any, TypeVar
 
 import click
 
-from lookalike.errors import GalleryNotFound, UsageError
+from lookalike.cli.logs import set_up_logging
+from lookalike.cli.output import QUIET
+from lookalike.errors import GalleryNotFound
 from lookalike.gallery import find_gallery, is_gallery
 
 __all__ = [
     "GALLERY_FOLDER",
+    "absolute",
+    "expanded",
     "gallery_option",
-    "is_quiet",
     "located_gallery",
     "logging_options",
-    "printable",
-    "say",
 ]
 
 Answer = TypeVar("Answer")
 
-QUIET = "lookalike.quiet"
 GALLERY_FOLDER = ".lookalike"
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+# As far as SQLite counts.
+IMAGE_ID = click.IntRange(1, 2**63 - 1)
 
 gallery_option = click.option(
     "--gallery",
     "gallery_folder",
-    type=click.Path(path_type=Path),
     metavar="DIR",
-    help="The gallery, or the folder that has it inside. "
-    "Default: the nearest .lookalike at or above the current folder.",
+    help="The gallery, or the folder that has it inside as .lookalike. "
+    "Default: the nearest .lookalike in the current folder or above, as git finds its own.",
 )
 
 
 def logging_options(function: Callable[..., Answer]) -> Callable[..., Answer]:
     """Add -v, -q and --log-file to a command; set up logging before it runs."""
 
-    @click.option("-v", "--verbose", count=True, help="Log what happens; -vv logs more.")
-    @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
     @click.option(
-        "--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Log to a file too."
+        "-v",
+        "--verbose",
+        count=True,
+        help="Log to standard error what happens; -vv logs every detail.",
+    )
+    @click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        help="Show no progress bar and no summary: silent unless something is wrong.",
+    )
+    @click.option(
+        "--log-file",
+        metavar="FILE",
+        help="Append the log, as -v shows it, to a file, whatever the screen shows.",
     )
     @wraps(function)
-    def wrapped(*, verbose: int, quiet: bool, log_file: Path | None, **own: Any) -> Answer:
+    def wrapped(*, verbose: int, quiet: bool, log_file: str | None, **own: Any) -> Answer:
         set_up_logging(verbose, log_file)
         click.get_current_context().meta[QUIET] = quiet
         return function(**own)
@@ -56,62 +69,47 @@ def logging_options(function: Callable[..., Answer]) -> Callable[..., Answer]:
     return wrapped
 
 
-def is_quiet() -> bool:
-    """Tell whether -q was given."""
-    return bool(click.get_current_context().meta.get(QUIET))
-
-
-def say(text: str) -> None:
-    """Print a line for people, unless -q was given."""
-    if not is_quiet():
-        click.echo(text)
-
-
-def set_up_logging(verbose: int, log_file: Path | None) -> None:
-    """Send the library's log to stderr as far as asked for, and to a file."""
-    logger = logging.getLogger("lookalike")
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    console = logging.StreamHandler()
-    console.setLevel(level)
-    console.setFormatter(logging.Formatter(LOG_FORMAT))
-    handlers: list[logging.Handler] = [console]
-    if log_file is not None:
-        try:
-            file = logging.FileHandler(log_file, encoding="utf-8", errors="backslashreplace")
-        except OSError as error:
-            raise UsageError(
-                f"The log file {log_file} cannot be written: {error.strerror}."
-            ) from error
-        file.setLevel(min(level, logging.INFO))
-        file.setFormatter(logging.Formatter(LOG_FORMAT))
-        handlers.append(file)
-    logger.handlers = handlers
-    logger.setLevel(min(handler.level for handler in handlers))
-
-
-def located_gallery(folder: Path | None) -> Path:
+def located_gallery(folder: str | None) -> Path:
     """Find the gallery a command means.
 
     Raises:
-        GalleryNotFound: There is none.
+        GalleryNotFound: None was named, and there is none in the current
+            folder or above.
     """
     if folder is not None:
-        inside = folder.expanduser() / GALLERY_FOLDER
-        return inside if is_gallery(inside) else folder.expanduser()
-    found = find_gallery(Path.cwd())
+        named = Path(absolute(folder))
+        inside = named / GALLERY_FOLDER
+        return inside if is_gallery(inside) else named
+    here = current_folder()
+    found = find_gallery(here)
     if found is None:
         raise GalleryNotFound(
-            f"There is no gallery in {Path.cwd()} or above: make one with lookalike index FOLDER, "
-            "or name one with --gallery DIR."
+            f"There is no gallery in {here} or above: make one with 'lookalike index "
+            "FOLDER', or name one with --gallery DIR."
         )
     return found
 
 
-def printable(text: str) -> str:
-    """Write control characters out, so that a file name cannot break a line or a terminal."""
-    return "".join(
-        char
-        if char.isprintable() or "\udc80" <= char <= "\udcff"
-        else char.encode("unicode_escape").decode()
-        for char in text
-    )
+def expanded(encoder: str) -> str:
+    """Expand ``~`` in the name of an encoder, also where no such user is known."""
+    file = encoder.removeprefix("onnx:")
+    return f"onnx:{absolute(file)}" if encoder.startswith("onnx:~") else encoder
+
+
+def current_folder() -> Path:
+    """Find out where the user is.
+
+    Raises:
+        GalleryNotFound: The current folder was deleted.
+    """
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise GalleryNotFound(
+            "There is no current folder any more to look for a gallery in: go to another one."
+        ) from error
+
+
+def absolute(path: str) -> str:
+    """Expand ``~`` and make absolute; the user's symbolic links stay."""
+    return os.path.abspath(os.path.expanduser(path))

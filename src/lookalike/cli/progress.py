@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from lookalike.cli.options import is_quiet
+from lookalike.cli.output import is_quiet
 from lookalike.ingest import Progress
 
-__all__ = ["progress_bar"]
+__all__ = ["counting_bar", "progress_bar"]
 
 REFRESH_SECONDS = 0.1
 
@@ -19,40 +19,74 @@ REFRESH_SECONDS = 0.1
 def progress_bar(title: str) -> Iterator[Callable[[Progress], None] | None]:
     """Show pictures done, pictures a second, time to go and the slowest stage.
 
+    The bar is gone when the block ends, however it ends.
+
     Yields:
         The listener for ``add_images``; None with -q or where nobody watches.
+    """
+    with bar(title, "looking for pictures") as update:
+        if update is None:
+            yield None
+            return
+
+        def show(progress: Progress) -> None:
+            update(
+                progress.done,
+                progress.total,
+                f"{progress.rate:,.0f} pictures/s",
+                f"bottleneck: {progress.bottleneck}" if progress.done else "",
+            )
+
+        yield show
+
+
+@contextmanager
+def counting_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how many of how many are done.
+
+    Yields:
+        The listener; None with -q or where nobody watches.
+    """
+    with bar(title, "") as update:
+        if update is None:
+            yield None
+        else:
+            yield lambda done, total: update(done, total, "", "")
+
+
+@contextmanager
+def bar(title: str, waiting: str) -> Iterator[Callable[[int, int, str, str], None] | None]:
+    """Draw a bar on standard error, a few times a second.
+
+    Args:
+        title: What is done.
+        waiting: Shown until the first number is known.
     """
     if is_quiet() or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[bottleneck]}"),
+        TextColumn("{task.fields[counts]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[remark]}"),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None, rate="", bottleneck="")
+    with Bar(*columns, console=Console(stderr=True), transient=True) as drawn:
+        task = drawn.add_task(title, total=None, counts=waiting, remark="")
         shown = 0.0
 
-        def show(progress: Progress) -> None:
+        def update(done: int, total: int, rate: str, remark: str) -> None:
             nonlocal shown
             now = time.monotonic()
-            if now - shown < REFRESH_SECONDS and progress.done < progress.total:
+            if now - shown < REFRESH_SECONDS and done < total:
                 return
             shown = now
-            bar.update(
-                task,
-                completed=progress.done,
-                total=progress.total,
-                rate=f"{progress.rate:.0f} pictures/s",
-                bottleneck=f"busiest: {progress.bottleneck}",
-            )
+            counts = f"{done:,}/{total:,} {rate}".rstrip()
+            drawn.update(task, completed=done, total=total, counts=counts, remark=remark)
 
-        yield show
+        yield update

@@ -2,44 +2,70 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import click
 
-from lookalike.cli.options import gallery_option, located_gallery, logging_options, say
+from lookalike.cli.examples import ExampleCommand
+from lookalike.cli.numbers import IMAGE_ID
+from lookalike.cli.options import (
+    absolute,
+    gallery_option,
+    located_gallery,
+    logging_options,
+)
+from lookalike.cli.output import counted, say
 from lookalike.errors import ImageNotInGallery, UsageError
 from lookalike.gallery import Gallery, ImageRecord
 from lookalike.ingest import remove_images, remove_source
 
+EXAMPLES = (
+    ("lookalike remove photos/blurred.jpg", "One picture; its file stays."),
+    ("lookalike remove --source /mnt/old-drive/photos", "A place that will not come back."),
+)
 
-@click.command("remove")
+
+@click.command("remove", cls=ExampleCommand, examples=EXAMPLES)
 @click.argument("paths", nargs=-1, metavar="[PICTURE]...")
 @gallery_option
-@click.option("--id", "image_ids", type=int, multiple=True, help="Remove the image of this id.")
-@click.option("--source", metavar="PLACE", help="Forget a source with all its pictures.")
+@click.option(
+    "--id",
+    "image_ids",
+    type=IMAGE_ID,
+    multiple=True,
+    metavar="ID",
+    help="Remove the image of this image_id, as search --json shows it. "
+    "May be given several times.",
+)
+@click.option(
+    "--source",
+    metavar="PLACE",
+    help="Forget a source, as info lists it, with all its pictures, whether it is there or not.",
+)
 @logging_options
 def command(
     paths: tuple[str, ...],
-    gallery_folder: Path | None,
+    gallery_folder: str | None,
     image_ids: tuple[int, ...],
     source: str | None,
 ) -> None:
     """Take pictures out of a gallery; their files stay where they are.
 
-    A removed picture comes back only when its file changes.
+    A removed picture stays out when its source is indexed again, until its
+    file changes. A removed source stays out until it is indexed by name.
     """
     if not paths and not image_ids and source is None:
         raise UsageError("There is nothing to remove: name a picture, --id or --source.")
+    if source is not None and (paths or image_ids):
+        raise UsageError("--source forgets all pictures of a place: name single ones separately.")
     with Gallery.open(located_gallery(gallery_folder)) as gallery:
         images = [gallery.image(image_id) for image_id in image_ids]
         images += [image_at(gallery, path) for path in paths]
         if images:
             remove_images(gallery, images)
-            say(f"removed {len(images)} images; {len(gallery)} are left")
+            count = len({image.image_id for image in images})
+            say(f"removed {counted(count, 'image')}; {len(gallery):,} left")
         if source is not None:
             count = remove_source(gallery, source)
-            say(f"forgot a source and its {count} images; {len(gallery)} are left")
+            say(f"forgot a source and its {counted(count, 'image')}; {len(gallery):,} left")
 
 
 def image_at(gallery: Gallery, path: str) -> ImageRecord:
@@ -48,7 +74,10 @@ def image_at(gallery: Gallery, path: str) -> ImageRecord:
     Raises:
         ImageNotInGallery: The gallery has none at that path.
     """
-    image = gallery.image_at_path(os.path.abspath(os.path.expanduser(path)))
+    image = gallery.image_at_path(absolute(path))
     if image is None:
-        raise ImageNotInGallery(f"The gallery {gallery.path} has no image at {path}.")
+        raise ImageNotInGallery(
+            f"The gallery {gallery.path} has no image of {path}: name a picture that was "
+            "indexed, as search prints it, or an image by --id."
+        )
     return image

@@ -4,82 +4,170 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from lookalike.cli.options import gallery_option, located_gallery, logging_options, printable
+from lookalike.cli.destinations import require_sheet_file
+from lookalike.cli.examples import ExampleCommand
+from lookalike.cli.numbers import IMAGE_ID, WholeNumber
+from lookalike.cli.options import expanded, gallery_option, located_gallery, logging_options
+from lookalike.cli.output import note, printable, shown_path
 from lookalike.errors import UsageError
+from lookalike.gallery import Gallery
 from lookalike.search import Results, Searcher
 
 if TYPE_CHECKING:
-    from lookalike.encoders import ImageInput
+    from lookalike.encoders import Encoder, ImageInput
     from lookalike.search import Query
 
+EXAMPLES = (
+    ("lookalike search query.jpg --gallery ~/photos", "The ten pictures most like one."),
+    (
+        "lookalike search *.jpg -k 3 --json | jq '.hits[0].path'",
+        "The best of each, for another program.",
+    ),
+    (
+        "lookalike search query.jpg --exclude-self --min-score .8 --sheet found.jpg",
+        "Only close ones, without the query itself, drawn side by side.",
+    ),
+    ("curl -s https://example.org/p.jpg | lookalike search -", "A picture without a file."),
+)
 
-@click.command("search")
+
+@click.command("search", cls=ExampleCommand, examples=EXAMPLES)
 @click.argument("queries", nargs=-1, metavar="[PICTURE]...")
 @gallery_option
 @click.option(
-    "--id", "image_ids", type=int, multiple=True, help="Search with an image of the gallery."
+    "--id",
+    "image_ids",
+    type=IMAGE_ID,
+    multiple=True,
+    metavar="ID",
+    help="Search with an image of the gallery, by the image_id that --json shows; "
+    "its file is not read. May be given several times.",
 )
-@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="How many hits.")
+@click.option(
+    "-k",
+    type=WholeNumber(1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="How many hits at most.",
+)
 @click.option(
     "--include-self/--exclude-self",
     default=True,
-    show_default=True,
-    help="Whether the query itself may be a hit.",
+    help="Whether the query may be its own hit: the image at the query's path, or else those "
+    "with its very bytes. Default: include.",
 )
-@click.option("--min-score", type=float, help="Leave out hits below this cosine.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each query.")
-@click.option("--sheet", metavar="FILE", help="Draw the query and its hits as one picture.")
+@click.option(
+    "--min-score",
+    type=float,
+    metavar="SCORE",
+    help="Leave out hits below this cosine, from -1 to 1: the same picture has 1. "
+    "What looks alike depends on the encoder: try .7 and look.",
+)
+@click.option(
+    "--encoder",
+    metavar="NAME",
+    help="Where the gallery's encoder is now, if its file was moved: onnx:FILE.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object a line for each query, with absolute paths and all that is "
+    "known of each hit.",
+)
+@click.option(
+    "--sheet",
+    metavar="FILE",
+    help="Draw each query and its hits side by side, with scores, as a .jpg, .png or .webp.",
+)
 @logging_options
 def command(
     queries: tuple[str, ...],
-    gallery_folder: Path | None,
+    gallery_folder: str | None,
     image_ids: tuple[int, ...],
     k: int,
     include_self: bool,
     min_score: float | None,
+    encoder: str | None,
     as_json: bool,
     sheet: str | None,
 ) -> None:
-    """Find the pictures that look like PICTURE; - reads it from standard input."""
+    """Find the pictures that look like PICTURE; - reads it from standard input.
+
+    Prints rank, score and path, best first. The score is a cosine: bigger is
+    more alike. Control characters in a file name are written as escapes; every
+    other byte is as on disk. Exit code 0 also where nothing was found.
+    """
     if not queries and not image_ids:
-        raise UsageError("There is nothing to search with: name a picture, or --id of an image.")
-    asked: list[Query] = [sys.stdin.buffer.read() if name == "-" else name for name in queries]
-    asked += image_ids
-    searcher = Searcher.open(located_gallery(gallery_folder))
-    answers = searcher.search_many(asked, k, exclude_self=not include_self, min_score=min_score)
-    for number, results in enumerate(answers):
-        if as_json:
-            click.echo(json.dumps(results.to_dict()))
-        else:
-            show(results, with_title=len(answers) > 1, is_first=number == 0)
+        raise UsageError("There is nothing to search with: name a picture, or an image by --id.")
+    if min_score is not None and not -1 <= min_score <= 1:
+        raise UsageError(f"--min-score {min_score} is no cosine: give a number from -1 to 1.")
     if sheet is not None:
-        draw(searcher, asked, answers, sheet)
-    searcher.gallery.close()
+        require_sheet_file(sheet)
+    with Gallery.open(located_gallery(gallery_folder)) as gallery:
+        searcher = Searcher(gallery, loaded(encoder))
+        asked: list[Query] = [read_standard_input() if name == "-" else name for name in queries]
+        asked += image_ids
+        # No more than there are: every hit asked for takes memory.
+        most = min(k, max(1, len(gallery)))
+        answers = searcher.search_many(
+            asked, most, exclude_self=not include_self, min_score=min_score
+        )
+        if as_json:
+            show_json(answers)
+        else:
+            show(answers)
+        if sheet is not None:
+            draw(gallery, asked, answers, sheet)
 
 
-def show(results: Results, *, with_title: bool, is_first: bool) -> None:
-    """Print one table."""
-    if with_title:
-        click.echo(("" if is_first else "\n") + printable(results.query))
-    if not results:
-        click.echo("No picture of the gallery answers this query.")
-    for hit in results:
-        click.echo(f"{hit.rank:4d}  {hit.score:6.3f}  {printable(hit.path)}")
+def loaded(encoder: str | None) -> Encoder | None:
+    """Load the encoder that was named, if one was."""
+    if encoder is None:
+        return None
+    from lookalike.encoders import load_encoder
+
+    return load_encoder(expanded(encoder))
 
 
-def draw(searcher: Searcher, asked: list[Query], answers: list[Results], file: str) -> None:
+def read_standard_input() -> bytes:
+    """Read a picture that is piped in."""
+    data = sys.stdin.buffer.read() if sys.stdin is not None else b""
+    if not data:
+        raise UsageError("The query - is standard input, but it is empty: pipe a picture in.")
+    return data
+
+
+def show_json(answers: Sequence[Results]) -> None:
+    """Print one object a line; a byte that is not UTF-8 is a lone surrogate, as Python's are."""
+    for results in answers:
+        click.echo(json.dumps(results.to_dict()))
+
+
+def show(answers: Sequence[Results]) -> None:
+    """Print one table for each query, under its name where there are several."""
+    for number, results in enumerate(answers):
+        if len(answers) > 1:
+            click.echo(("\n" if number else "") + printable(results.query))
+        if not results:
+            note("No picture of the gallery answers this query.")
+        for hit in results:
+            click.echo(f"{hit.rank:4d}  {hit.score:6.3f}  {shown_path(hit.path)}")
+
+
+def draw(gallery: Gallery, asked: Sequence[Query], answers: Sequence[Results], file: str) -> None:
     """Draw the contact sheet of all queries."""
     from lookalike.search import contact_sheet, save_sheet
 
-    gallery = searcher.gallery
     pictures: list[ImageInput] = [
         gallery.absolute_path(gallery.image(query)) if isinstance(query, int) else query
         for query in asked
     ]
     save_sheet(contact_sheet(list(zip(pictures, answers, strict=True))), file)
-    click.echo(f"Contact sheet: {printable(file)}", err=True)
+    note(f"Contact sheet: {shown_path(file)}")

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from lookalike.cli.options import gallery_option, located_gallery, logging_options, say
+from lookalike.cli.options import gallery_option, located_gallery, logging_options
+from lookalike.cli.output import counted, printable, say
+from lookalike.errors import GalleryError
 from lookalike.gallery import Gallery
 
 
 @click.command("verify")
 @gallery_option
 @logging_options
-def command(gallery_folder: Path | None) -> int:
-    """Check checksums, counts and every invariant of a gallery; exit code 1 if one is broken."""
+def command(gallery_folder: str | None) -> None:
+    """Check every checksum, count and invariant of a gallery; changes nothing.
+
+    Prints one line for each problem. Exit code 0 if there is none, else 1.
+    """
     with Gallery.open(located_gallery(gallery_folder)) as gallery:
         report = gallery.verify()
     for problem in report.problems:
-        click.echo(f"problem: {problem}")
+        click.echo(f"problem: {printable(problem)}")
     for leftover in report.leftovers:
-        say(f"left over from an interrupted run, harmless: {leftover}")
+        say(f"left over from an interrupted run, harmless: {printable(leftover)}")
     if not report.is_clean:
-        click.echo(
-            f"{len(report.problems)} problems: remove the gallery and index again, "
-            "or bring its files back from a backup.",
-            err=True,
+        raise GalleryError(
+            f"The gallery {gallery.path} has {counted(len(report.problems), 'problem')}: bring "
+            "its files back from a backup, or remove its folder and index the pictures again."
         )
-        return 1
     say(
-        f"clean: {report.images} images, {report.embeddings} embeddings, {report.segments} segments"
+        f"clean: {counted(report.images, 'image')}, {counted(report.embeddings, 'embedding')}, "
+        f"{counted(report.segments, 'segment')}"
     )
-    return 0

@@ -21,8 +21,15 @@ __all__ = ["ImageInput", "embed", "prepare"]
 ImageInput: TypeAlias = "bytes | str | os.PathLike[str] | PIL.Image.Image | NDArray[np.generic]"
 
 
-def prepare(source: ImageInput, encoder: Encoder) -> tuple[Picture, NDArray[np.uint8]]:
+def prepare(
+    source: ImageInput, encoder: Encoder, *, name: str | None = None
+) -> tuple[Picture, NDArray[np.uint8]]:
     """Decode a picture and cut the encoder's input out of it.
+
+    Args:
+        source: The picture.
+        encoder: Whose input.
+        name: What errors call it.
 
     Returns:
         The picture, and its input ``(size, size, 3)``.
@@ -31,7 +38,7 @@ def prepare(source: ImageInput, encoder: Encoder) -> tuple[Picture, NDArray[np.u
         ImageError: It cannot be read.
     """
     preprocessing = encoder.preprocessing
-    picture = decode(source, shortest_side=preprocessing.resize)
+    picture = decode(source, shortest_side=preprocessing.resize, name=name)
     return picture, crop(picture, preprocessing)
 
 

@@ -7,6 +7,7 @@ so that one string, kept with a gallery, always finds its encoder again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -50,7 +51,7 @@ def load_encoder(name: str = "builtin", *, threads: int | None = None) -> Encode
 def load_onnx(place: str, *, threads: int | None) -> Encoder:
     """Load a user's network from ``FILE`` or ``FILE?options``."""
     file, options = split_options(place)
-    weights = Path(file).expanduser().absolute()
+    weights = Path(os.path.abspath(os.path.expanduser(file)))
     if not weights.is_file():
         raise EncoderNotFound(f"There is no encoder file at {weights}: check the path.")
     beside = weights.with_suffix(".json")

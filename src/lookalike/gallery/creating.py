@@ -24,12 +24,12 @@ CREATE_TIMEOUT_S = 10.0
 
 def is_gallery(path: str | Path) -> bool:
     """Whether a gallery lies at a path."""
-    return os.path.isfile(Path(path).expanduser() / CATALOG)
+    return os.path.isfile(os.path.join(os.path.expanduser(path), CATALOG))
 
 
 def find_gallery(start: str | Path) -> Path | None:
     """Find the nearest ``.lookalike/`` at or above a folder, as git finds its own."""
-    folder = Path(os.path.abspath(Path(start).expanduser()))
+    folder = Path(os.path.abspath(os.path.expanduser(start)))
     for above in (folder, *folder.parents):
         if is_gallery(above / ".lookalike"):
             return above / ".lookalike"

@@ -382,7 +382,7 @@ class Gallery:
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
-    return Path(os.path.abspath(Path(path).expanduser()))
+    return Path(os.path.abspath(os.path.expanduser(path)))
 
 
 def _count(connection: sqlite3.Connection, table: str) -> int:

@@ -80,7 +80,11 @@ class Picture:
 
 
 def decode(
-    source: PictureInput, *, shortest_side: int | None = None, max_pixels: int = MAX_PIXELS
+    source: PictureInput,
+    *,
+    shortest_side: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    name: str | None = None,
 ) -> Picture:
     """Decode a picture: first frame, upright, sRGB, over white.
 
@@ -96,6 +100,7 @@ def decode(
             decodes several times faster. None for every pixel.
         max_pixels: The cap on width times height, checked in the header
             before any pixel is read.
+        name: What errors call the picture; by default a path's own name.
 
     Raises:
         ImageTooLarge: It has more pixels than the cap.
@@ -104,7 +109,8 @@ def decode(
     """
     if shortest_side is not None and shortest_side < 1:
         raise UsageError(f"A shortest side of {shortest_side} pixels was asked for: use 1 or more.")
-    name, opened = described(source)
+    own_name, opened = described(source)
+    name = name or own_name
     with silenced():
         try:
             return decode_opened(opened, shortest_side, max_pixels)

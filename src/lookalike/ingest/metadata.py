@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import posixpath
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -54,7 +55,7 @@ def load_metadata(file: str | Path) -> MetadataTable:
         UsageError: It is missing, damaged, or no column names the pictures.
         MissingExtra: Parquet needs ``lookalike[parquet]``.
     """
-    path = Path(file).expanduser()
+    path = Path(os.path.expanduser(file))
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise UsageError(

@@ -65,7 +65,9 @@ def prepare_query(query: Query, gallery: Gallery, encoder: Callable[[], Encoder]
     if isinstance(query, str | os.PathLike):
         path = os.fspath(query)
         data = read_file(path)
-        return Prepared(path, own_ids(gallery, data, path), prepare(data, encoder())[1])
+        return Prepared(
+            path, own_ids(gallery, data, path), prepare(data, encoder(), name=repr(path))[1]
+        )
     if isinstance(query, bytes):
         return Prepared("a picture", own_ids(gallery, query, None), prepare(query, encoder())[1])
     return Prepared("a picture", frozenset(), prepare(query, encoder())[1])
