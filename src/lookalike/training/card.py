@@ -31,7 +31,8 @@ RECIPE = (
     "its embedding, centred and reduced by partly whitened PCA, is the target of the same crop. "
     "Loss: cosine to the target, agreement of the batch's similarities, and cross-entropy over "
     "class proxies. AdamW, bfloat16, cosine learning rate over the wall clock, growing picture "
-    "size, averaged weights."
+    "size, averaged weights. The averaged network's embedding is then whitened by class, fitted "
+    "on training pictures."
 )
 CANONICAL = (
     "a 256x256 test picture made by formula: pixel (y, x) = (x % 256, y % 256, (x*y//256) % 256) "
@@ -50,11 +51,17 @@ class Rounding:
 
 @dataclass(frozen=True)
 class Inference:
-    """How pictures reach the exported network, and whether its norms were recalibrated."""
+    """How pictures reach the exported network, and what was fitted after training.
+
+    Attributes:
+        recalibrated: Whether the norms' statistics were renewed.
+        whitening: How far the embedding is whitened by class, in [0, 1].
+    """
 
     size: int
     resize: int
     recalibrated: bool
+    whitening: float = 0.0
 
 
 def run_model(
@@ -137,6 +144,7 @@ def recipe_facts(
         "minutes": round(float(str(stored["elapsed_s"])) / 60, 1),
         "samples_seen": stored["samples"],
         "steps": stored["steps"],
+        "whitening": inference.whitening,
         "stored_weights": (
             "int8 with one float32 scale per output channel; cosine to the unrounded network on "
             f"training photographs: mean {cost.stored_mean:.5f}, least {cost.stored_least:.5f}"
@@ -145,6 +153,7 @@ def recipe_facts(
             training_command(stored),
             "python -m lookalike.training.export --checkpoint RUN/checkpoint.pt "
             f"--size {inference.size} --resize {inference.resize}{recalibrate} "
+            f"--whitening {inference.whitening:g} "
             "--out src/lookalike/encoders/builtin",
         ],
     }
@@ -153,11 +162,18 @@ def recipe_facts(
 def training_command(stored: dict[str, object]) -> str:
     """Write the command line that trains the same network for the same time."""
     recipe = stored["recipe"]
-    minutes = recipe["minutes"] if isinstance(recipe, dict) else "?"
-    return (
-        "python -m lookalike.training.distil --data $LOOKALIKE_SHARED/data "
-        f"--out RUN --minutes {minutes}"
-    )
+    if not isinstance(recipe, dict):
+        raise TypeError("The checkpoint's recipe is no mapping.")
+    options = {
+        "minutes": recipe["minutes"],
+        "label-weight": recipe["label_weight"],
+        "label-scale": recipe["label_scale"],
+        "peak-rate": recipe["peak_rate"],
+        "similarity-weight": recipe["similarity_weight"],
+        "whitening": recipe["whitening"],
+    }
+    given = " ".join(f"--{name} {value:g}" for name, value in options.items())
+    return f"python -m lookalike.training.distil --data $LOOKALIKE_SHARED/data --out RUN {given}"
 
 
 def machine() -> str:

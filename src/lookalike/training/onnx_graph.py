@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from lookalike.training.network import ConvNorm, ResidualBlock, SqueezeExcite, Student
+from lookalike.training.teacher import Projection
 
 OPSET = 18
 # Kernels smaller than this stay float32: they cost no space worth saving.
@@ -86,8 +87,13 @@ def fold_norm(block: ConvNorm) -> tuple[FloatArray, FloatArray]:
     return kernel.astype(np.float32), bias.astype(np.float32)
 
 
-def build_model(network: Student, size: int, rounded: bool) -> onnx.ModelProto:
-    """Build `pixels` uint8 (n, size, size, 3) -> `embedding` float32 (n, dim), unit rows."""
+def build_model(
+    network: Student, size: int, rounded: bool, whitening: Projection | None = None
+) -> onnx.ModelProto:
+    """Build `pixels` uint8 (n, size, size, 3) -> `embedding` float32 (n, dim), unit rows.
+
+    A whitening is applied to the unit rows, which are then brought to unit length again.
+    """
     graph = GraphBuilder(rounded)
     maps = graph.add("Cast", ["pixels"], to=TensorProto.FLOAT)
     maps = graph.add("Transpose", [maps], perm=[0, 3, 1, 2])
@@ -102,11 +108,11 @@ def build_model(network: Student, size: int, rounded: bool) -> onnx.ModelProto:
     means = graph.add("Flatten", [graph.add("GlobalAveragePool", [maps])])
     head = graph.kernel(_array(network.head.weight))
     raw = graph.add("Gemm", [means, head, graph.constant(_array(network.head.bias))], transB=1)
-    length = graph.add("ReduceL2", [raw, graph.constant(np.array([1], np.int64))], keepdims=1)
-    floor = graph.constant(np.array(1e-12, np.float32))
-    graph.nodes.append(
-        helper.make_node("Div", [raw, graph.add("Max", [length, floor])], ["embedding"])
-    )
+    if whitening is not None:
+        axes = graph.constant(whitening.axes)
+        shift = graph.constant(-whitening.mean @ whitening.axes)
+        raw = graph.add("Gemm", [graph.add("Div", [raw, _length(graph, raw)]), axes, shift])
+    graph.nodes.append(helper.make_node("Div", [raw, _length(graph, raw)], ["embedding"]))
     return _model(graph, size, network.config.dim)
 
 
@@ -125,6 +131,12 @@ def _model(graph: GraphBuilder, size: int, dim: int) -> onnx.ModelProto:
         ir_version=9,
         producer_name="lookalike",
     )
+
+
+def _length(graph: GraphBuilder, rows: str) -> str:
+    axis = graph.constant(np.array([1], np.int64))
+    floor = graph.constant(np.array(1e-12, np.float32))
+    return graph.add("Max", [graph.add("ReduceL2", [rows, axis], keepdims=1), floor])
 
 
 def _residual(graph: GraphBuilder, maps: str, block: ResidualBlock) -> str:
