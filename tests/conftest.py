@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from lookalike.encoders import Encoder
+
 PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +23,22 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no shared data at {folder}: set LOOKALIKE_SHARED")
     return folder
+
+
+@pytest.fixture(scope="session")
+def encoder_name(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a tiny encoder: a picture's mean colour, times (1, 2, 4)."""
+    from networks import write_card, write_mean_colour
+
+    folder = tmp_path_factory.mktemp("encoder")
+    file = write_mean_colour(folder / "mean-colour.onnx")
+    write_card(folder / "mean-colour.json")
+    return f"onnx:{file}"
+
+
+@pytest.fixture(scope="session")
+def encoder(encoder_name: str) -> Encoder:
+    """The tiny encoder, loaded."""
+    from lookalike.encoders import load_encoder
+
+    return load_encoder(encoder_name, threads=2)
