@@ -24,7 +24,7 @@ standard error. An error is one sentence: what was asked, what was found, what t
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | something failed; the gallery is as it was |
+| 1 | something failed; the gallery is as it was, or as far as it had been committed |
 | 2 | the command line makes no sense |
 | 130 | interrupted by Ctrl-C; the same command goes on from there |
 

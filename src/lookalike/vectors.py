@@ -127,15 +127,15 @@ def exact_scores(query: NDArray[np.float32], rows: FloatRows) -> NDArray[np.floa
     scores in every index.
 
     Args:
-        query: ``(dim,)``.
-        rows: ``(n, dim)``.
+        query: Unit row ``(dim,)``.
+        rows: Unit rows ``(n, dim)``.
 
     Returns:
-        float32 ``(n,)``.
+        Cosines in [-1, 1], float32 ``(n,)``.
     """
     wide = np.asarray(rows, dtype=np.float64)
     scores = np.einsum("nd,d->n", wide, query.astype(np.float64))
-    return np.asarray(scores, dtype=np.float32)
+    return np.asarray(np.clip(scores, -1, 1), dtype=np.float32)
 
 
 def rank(

@@ -18,6 +18,7 @@ def random_rows(count: int, dim: int = 32, seed: int = 0) -> np.ndarray:
 
 def ranking(query: np.ndarray, rows: np.ndarray, dead: set[int]) -> list[int]:
     """Sort all rows in float64, as slowly and plainly as possible."""
+    rows = unit_rows(rows)
     scores = [float(np.dot(query.astype(np.float64), row.astype(np.float64))) for row in rows]
     alive = [row for row in range(len(rows)) if row not in dead]
     return sorted(alive, key=lambda row: (-np.float32(scores[row]), row))
@@ -120,3 +121,14 @@ def test_the_config_chooses_the_kind():
     assert isinstance(build_index([rows], IndexConfig("flat"), dim=32), FlatIndex)
     with pytest.raises(UsageError, match="unknown"):
         IndexConfig("quantum")
+
+
+@BOTH
+def test_scores_are_cosines_although_half_precision_bends_the_length(kind):
+    rows = random_rows(3000).astype(np.float16)
+    lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
+    longest = int(np.argmax(lengths))
+    assert lengths[longest] > 1.0001
+    found = kind([rows], dim=32).search(rows[longest : longest + 1].astype(np.float32), k=1)
+    assert found.rows.tolist() == [[longest]]
+    assert found.scores[0, 0] == np.float32(1)

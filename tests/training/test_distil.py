@@ -305,11 +305,27 @@ def test_the_card_tells_what_was_written(tmp_path: Path) -> None:
     assert card["size_bytes"] == path.stat().st_size
     assert card["dim"] == 6
     assert card["recipe"]["minutes"] == 1.5
-    assert card["recipe"]["commands"][0].endswith("--minutes 3")
+    assert "--minutes 3 --label-weight 0.1" in card["recipe"]["commands"][0]
     assert "--size 32 --resize 36 --recalibrate" in card["recipe"]["commands"][1]
     canonical = run_model(path, preprocess(canonical_picture(), 32, 36)[None])[0]
     assert card["canonical"]["first"] == pytest.approx(canonical[:8], abs=1e-5)
     assert json.loads(json.dumps(card)) == card | {"recipe": json.loads(json.dumps(card["recipe"]))}
+
+
+def test_a_whitened_export_agrees_with_whitened_rows(tmp_path: Path) -> None:
+    network = make_trainer(Recipe(minutes=1, batch_size=8)).average
+    generator = np.random.default_rng(1)
+    whitening = Projection(
+        generator.normal(size=6).astype(np.float32) / 10,
+        generator.normal(size=(6, 6)).astype(np.float32),
+    )
+    pixels = generator.integers(0, 256, (4, 32, 32, 3), np.uint8)
+    path = tmp_path / "weights.onnx"
+
+    rounding = write_weights(network, 32, path, pixels, whitening)
+
+    assert rounding.float_least > 0.9999
+    np.testing.assert_allclose(np.linalg.norm(run_model(path, pixels), axis=1), 1, atol=1e-6)
 
 
 def test_canonical_picture_follows_its_formula() -> None:

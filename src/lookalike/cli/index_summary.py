@@ -35,8 +35,7 @@ def show_counts(done: IndexReport) -> None:
     for name in COUNTS:
         say(f"  {name:<9}  {getattr(done, name):{width},}")
     if done.copies:
-        copies = counted(done.copies, "exact copy", "exact copies")
-        say(f"  {copies} of other pictures, not embedded again")
+        say(f"  {counted(done.copies, 'exact copy', 'exact copies')} not embedded again")
     if done.described:
         say(f"  {counted(done.described, 'picture')} described by the metadata file")
 

@@ -157,7 +157,7 @@ def read_settings(connection: sqlite3.Connection, gallery: Path) -> Settings:
         if version > FORMAT_VERSION:
             raise GalleryTooNew(
                 f"The gallery {gallery} has format {version}, but this Lookalike reads formats "
-                f"up to {FORMAT_VERSION}: upgrade it with pip install --upgrade lookalike."
+                f"up to {FORMAT_VERSION}: install the newer Lookalike that wrote it."
             )
         space = EmbeddingSpace(
             stored["fingerprint"], int(stored["dim"]), stored["metric"], stored["encoder"]

@@ -16,6 +16,7 @@ from lookalike.vectors import (
     padded,
     rank,
     to_queries,
+    unit_rows,
 )
 
 __all__ = ["FlatIndex"]
@@ -48,7 +49,7 @@ class FlatIndex:
             alive = live_mask(gone, offset, len(block))
             for start in range(0, len(block), ADDED_ROWS):
                 part = slice(start, start + ADDED_ROWS)
-                self._index.add(np.ascontiguousarray(block[part][alive[part]], dtype=np.float32))
+                self._index.add(unit_rows(block[part][alive[part]]))
             rows.append(offset + np.flatnonzero(alive))
             offset += len(block)
         self._rows = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)

@@ -63,7 +63,7 @@ def prepare_query(query: Query, gallery: Gallery, encoder: Callable[[], Encoder]
         row = to_queries(query.astype(np.float32), gallery.space.dim)[0]
         return Prepared("an embedding", frozenset(), embedding=row)
     if isinstance(query, str | os.PathLike):
-        path = os.fspath(query)
+        path = os.path.expanduser(os.fspath(query))
         data = read_file(path)
         return Prepared(
             path, own_ids(gallery, data, path), prepare(data, encoder(), name=repr(path))[1]
