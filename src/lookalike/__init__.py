@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from lookalike.images import Picture, Preprocessing, decode
     from lookalike.index import IndexConfig
     from lookalike.ingest import (
-        IndexReport,
         MetadataTable,
         Progress,
         SkippedFile,
+        UpdateReport,
         add_images,
         load_metadata,
         update_images,
@@ -46,7 +46,6 @@ __all__ = [
     "Hit",
     "ImageRecord",
     "IndexConfig",
-    "IndexReport",
     "LookalikeError",
     "MetadataTable",
     "Picture",
@@ -55,6 +54,7 @@ __all__ = [
     "Results",
     "Searcher",
     "SkippedFile",
+    "UpdateReport",
     "__version__",
     "add_images",
     "contact_sheet",
@@ -74,7 +74,6 @@ _ROOMS = {
     "Hit": "search",
     "ImageRecord": "gallery",
     "IndexConfig": "index",
-    "IndexReport": "ingest",
     "LookalikeError": "errors",
     "MetadataTable": "ingest",
     "Picture": "images",
@@ -83,6 +82,7 @@ _ROOMS = {
     "Results": "search",
     "Searcher": "search",
     "SkippedFile": "ingest",
+    "UpdateReport": "ingest",
     "add_images": "ingest",
     "contact_sheet": "search",
     "decode": "images",

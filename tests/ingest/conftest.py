@@ -13,7 +13,7 @@ from PIL import Image
 from lookalike.encoders import Encoder, embed
 from lookalike.gallery import Gallery
 from lookalike.images import content_hash
-from lookalike.ingest import IndexReport, add_images
+from lookalike.ingest import UpdateReport, add_images
 
 # Off by at most half a float16 step below 1.
 FLOAT16_STEP = 2.0**-11
@@ -122,7 +122,7 @@ def update(
     return run
 
 
-def counts(report: IndexReport) -> dict[str, int]:
+def counts(report: UpdateReport) -> dict[str, int]:
     """Leave out what did not happen."""
     numbers = {
         "added": report.added,

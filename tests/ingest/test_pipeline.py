@@ -11,7 +11,7 @@ import pytest
 
 from lookalike.encoders import Encoder
 from lookalike.errors import EncoderError, UsageError
-from lookalike.ingest import IndexReport, SkippedFile, add_images, pipeline, write_skipped
+from lookalike.ingest import SkippedFile, UpdateReport, add_images, pipeline, write_skipped
 from lookalike.ingest.pipeline import Pipeline
 from lookalike.ingest.planning import Moves, make_plan
 
@@ -217,7 +217,7 @@ def test_the_report_tells_where_the_time_went(many, gallery, encoder):
 
 
 def test_reports_add_up():
-    one = IndexReport(
+    one = UpdateReport(
         added=5,
         copies=2,
         embedded=3,
@@ -225,7 +225,7 @@ def test_reports_add_up():
         stage_seconds={"read": 1.0},
         bottleneck="a",
     )
-    two = IndexReport(
+    two = UpdateReport(
         added=1,
         changed=3,
         embedded=4,

@@ -29,8 +29,8 @@ from lookalike.errors import NoImagesFound, UsageError
 from lookalike.gallery import Gallery, is_gallery
 from lookalike.images import Source, open_source
 from lookalike.ingest import (
-    IndexReport,
     MetadataTable,
+    UpdateReport,
     add_images,
     load_metadata,
     update_images,
@@ -177,7 +177,7 @@ def run(
     encoder: Encoder,
     metadata: MetadataTable | None,
     report: str | None,
-) -> IndexReport:
+) -> UpdateReport:
     """Update one source or all with a progress bar, and write the report, also of a failure."""
     try:
         with progress_bar("Indexing") as tell:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lookalike.cli.output import bare_reason, counted, is_quiet, printable, say, shown_path
 from lookalike.gallery import Gallery
-from lookalike.ingest import IndexReport
+from lookalike.ingest import UpdateReport
 
 __all__ = ["show"]
 
@@ -12,7 +12,7 @@ SHOWN_FAILURES = 5
 COUNTS = ("added", "changed", "renamed", "forgotten", "unchanged")
 
 
-def show(done: IndexReport, gallery: Gallery, report: str | None) -> None:
+def show(done: UpdateReport, gallery: Gallery, report: str | None) -> None:
     """Print the summary, unless -q was given.
 
     Args:
@@ -29,7 +29,7 @@ def show(done: IndexReport, gallery: Gallery, report: str | None) -> None:
         show_times(done)
 
 
-def show_counts(done: IndexReport) -> None:
+def show_counts(done: UpdateReport) -> None:
     """Print the five counts below each other, and what else is known of them."""
     width = max(len(f"{getattr(done, name):,}") for name in COUNTS)
     for name in COUNTS:
@@ -40,7 +40,7 @@ def show_counts(done: IndexReport) -> None:
         say(f"  {counted(done.described, 'picture')} described by the metadata file")
 
 
-def show_skipped(done: IndexReport, report: str | None) -> None:
+def show_skipped(done: UpdateReport, report: str | None) -> None:
     """Print how many files were skipped, and the first of them with their reasons."""
     if not done.skipped:
         return
@@ -55,7 +55,7 @@ def show_skipped(done: IndexReport, report: str | None) -> None:
         say(f"    and {len(done.skipped) - SHOWN_FAILURES:,} more: --report FILE lists all")
 
 
-def show_times(done: IndexReport) -> None:
+def show_times(done: UpdateReport) -> None:
     """Print the rate, and where the time went."""
     rate = done.embedded / done.elapsed_s
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in done.stage_seconds.items())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from lookalike.ingest.indexing import add_images, update_images
 from lookalike.ingest.metadata import MetadataTable, load_metadata
 from lookalike.ingest.removing import remove_images, remove_source
-from lookalike.ingest.report import IndexReport, SkippedFile, write_skipped
+from lookalike.ingest.report import SkippedFile, UpdateReport, write_skipped
 from lookalike.ingest.timing import Progress
+from lookalike.ingest.updating import add_images, update_images
 
 __all__ = [
-    "IndexReport",
     "MetadataTable",
     "Progress",
     "SkippedFile",
+    "UpdateReport",
     "add_images",
     "load_metadata",
     "remove_images",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lookalike.errors import UsageError
 
-__all__ = ["IndexReport", "SkippedFile", "write_skipped"]
+__all__ = ["UpdateReport", "SkippedFile", "write_skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class SkippedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class IndexReport:
+class UpdateReport:
     """What an update did, added up over its sources.
 
     Attributes:
@@ -59,13 +59,13 @@ class IndexReport:
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     bottleneck: str = ""
 
-    def __add__(self, other: IndexReport) -> IndexReport:
+    def __add__(self, other: UpdateReport) -> UpdateReport:
         """Add up the reports of two sources."""
         stages = {
             name: self.stage_seconds.get(name, 0.0) + other.stage_seconds.get(name, 0.0)
             for name in {**self.stage_seconds, **other.stage_seconds}
         }
-        return IndexReport(
+        return UpdateReport(
             added=self.added + other.added,
             changed=self.changed + other.changed,
             renamed=self.renamed + other.renamed,

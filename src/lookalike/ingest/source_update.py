@@ -21,7 +21,7 @@ from lookalike.ingest.metadata import MetadataTable
 from lookalike.ingest.pipeline import Loaded, Pipeline
 from lookalike.ingest.planning import Moves, Plan, make_plan
 from lookalike.ingest.removing import REMOVED_BY_HAND
-from lookalike.ingest.report import IndexReport, SkippedFile
+from lookalike.ingest.report import SkippedFile, UpdateReport
 from lookalike.ingest.timing import Progress, StageClock
 
 __all__ = ["ProgressListener", "SourceUpdate"]
@@ -200,7 +200,7 @@ class SourceUpdate:
             skipped=failed,
         )
 
-    def finish(self) -> IndexReport:
+    def finish(self) -> UpdateReport:
         """Forget what is gone or turned unreadable, describe the rest, and say what was done."""
         source_id = self._record.source_id
         tally, left = self._batch.tally, self._moves.left()
@@ -213,7 +213,7 @@ class SourceUpdate:
             )
             self._describe_unchanged()
         self._tell(at_least_every_s=0)
-        return IndexReport(
+        return UpdateReport(
             added=tally.added,
             changed=tally.changed,
             renamed=tally.renamed,

@@ -11,7 +11,7 @@ from lookalike.errors import GalleryError, NoImagesFound, SourceNotFound, Storag
 from lookalike.gallery import Gallery, GalleryWriter
 from lookalike.images import Source, open_source
 from lookalike.ingest.metadata import MetadataTable
-from lookalike.ingest.report import IndexReport
+from lookalike.ingest.report import UpdateReport
 from lookalike.ingest.source_update import ProgressListener, SourceUpdate
 from lookalike.vectors import require_same_space
 
@@ -28,7 +28,7 @@ def add_images(
     metadata: MetadataTable | None = None,
     on_progress: ProgressListener | None = None,
     decode_threads: int | None = None,
-) -> IndexReport:
+) -> UpdateReport:
     """Bring a gallery up to date with one source, and remember the source.
 
     Embeds what is new or changed, follows renames by content, forgets what is
@@ -76,7 +76,7 @@ def update_images(
     metadata: MetadataTable | None = None,
     on_progress: ProgressListener | None = None,
     decode_threads: int | None = None,
-) -> IndexReport:
+) -> UpdateReport:
     """Bring a gallery up to date with all its sources.
 
     All of them are looked at before the first is touched: an unplugged drive
@@ -106,7 +106,7 @@ def update_images(
         return report
 
 
-def run_all(updates: Sequence[SourceUpdate], decode_threads: int | None) -> IndexReport:
+def run_all(updates: Sequence[SourceUpdate], decode_threads: int | None) -> UpdateReport:
     """Run updates one after the other, and only then let them forget what is gone.
 
     So a picture that moved from one source to another is not embedded again, and
@@ -122,7 +122,7 @@ def run_all(updates: Sequence[SourceUpdate], decode_threads: int | None) -> Inde
             ran.append(update)
         except (NoImagesFound, SourceNotFound) as error:
             failures.append(error)
-    report = IndexReport()
+    report = UpdateReport()
     for update in ran:
         report += update.finish()
     if failures:
