@@ -10,9 +10,7 @@ programs do.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -26,9 +24,10 @@ from PIL import Image
 from lookalike.encoders import load_encoder
 from lookalike.gallery import Gallery, NewImage
 from lookalike.vectors import EmbeddingSpace
+from reporting import RESULTS, publish
 
-RESULTS = Path(__file__).parent / "results"
 FLOOR = "import numpy, PIL, onnxruntime"
+FLOOR_NAME = f'python -c "{FLOOR}"'
 # As large as the commits of an indexing run.
 COMMIT_ROWS = 512
 
@@ -42,17 +41,21 @@ def main() -> None:
     gallery = ready_gallery(RESULTS / f"first_answer_{asked.images}.gallery", asked.images)
     programs = {
         "lookalike search": search_command(gallery, ready_query(RESULTS / "query.jpg")),
-        f'python -c "{FLOOR}"': [sys.executable, "-c", FLOOR],
+        FLOOR_NAME: [sys.executable, "-c", FLOOR],
     }
     seconds = timed(programs, asked.runs)
-    report = {
-        "images": asked.images,
-        "machine": machine(),
-        "seconds": seconds,
-        "median_s": {name: statistics.median(times) for name, times in seconds.items()},
-    }
-    (RESULTS / "first_answer.json").write_text(json.dumps(report, indent=1))
-    sys.stdout.write(table(seconds, asked.images))
+    floor = statistics.median(seconds[FLOOR_NAME])
+    rows = [
+        {
+            "program": name,
+            "images": asked.images if name != FLOOR_NAME else "-",
+            "median, s": statistics.median(times),
+            "fastest, s": min(times),
+            "median / floor": statistics.median(times) / floor,
+        }
+        for name, times in seconds.items()
+    ]
+    publish("first_answer", rows)
 
 
 def ready_gallery(folder: Path, images: int) -> Path:
@@ -119,35 +122,6 @@ def timed(programs: dict[str, list[str]], runs: int) -> dict[str, list[float]]:
             if round_number:
                 seconds[name].append(time.perf_counter() - start)
     return seconds
-
-
-def table(seconds: dict[str, list[float]], images: int) -> str:
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    floor = list(medians.values())[-1]
-    width = max(map(len, medians))
-    lines = [f"{'':{width}}  median s  fastest s  ratio to the floor"]
-    lines += [
-        f"{name:{width}}  {median:8.3f}  {min(seconds[name]):9.3f}  {median / floor:8.2f}"
-        for name, median in medians.items()
-    ]
-    runs = len(next(iter(seconds.values())))
-    lines.append(f"{images:,} images, {runs} runs of each in turns; {machine()}")
-    return "\n".join(lines) + "\n"
-
-
-def machine() -> str:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{processor()}, {cores} cores, Python {platform.python_version()}"
-
-
-def processor() -> str:
-    """Name the processor as Linux does, else as Python can."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":
