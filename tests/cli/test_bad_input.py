@@ -137,7 +137,7 @@ def test_a_gallery_of_a_newer_format_asks_for_an_upgrade(lookalike, indexed):
         done = lookalike(*words)
         assert done.code == 1
         assert "format 99" in done.err
-        assert "pip install --upgrade lookalike" in done.err
+        assert "install the newer Lookalike" in done.err
 
 
 def test_a_list_whose_files_are_all_missing_names_them(lookalike, odd_places, encoder):

@@ -74,7 +74,7 @@ def test_quiet_prints_nothing(lookalike, photos, encoder):
 def test_exact_copies_are_told(lookalike, photos, encoder, paint):
     paint(photos / "red again.png", (255, 0, 0))
     done = lookalike("index", photos, "--encoder", encoder)
-    assert "  1 exact copy of other pictures, not embedded again\n" in done.out
+    assert "  1 exact copy not embedded again\n" in done.out
 
 
 def test_skipped_files_are_counted_and_named_with_their_reasons(lookalike, photos, encoder):

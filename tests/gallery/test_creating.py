@@ -108,7 +108,7 @@ def test_another_space_is_refused(gallery: Gallery) -> None:
 
 def test_a_newer_format_is_refused(gallery: Gallery) -> None:
     change_setting(gallery.path, "format_version", 2)
-    with pytest.raises(GalleryTooNew, match="pip install --upgrade lookalike"):
+    with pytest.raises(GalleryTooNew, match="install the newer Lookalike"):
         Gallery.open(gallery.path)
 
 
