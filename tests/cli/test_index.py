@@ -183,3 +183,10 @@ def test_a_gallery_that_somebody_else_fills_is_never_taken_away(lookalike, photo
     assert refused.code == 1
     assert re.search(r"another process \(pid \d+\) writes to it", refused.err)
     assert is_gallery(photos / ".lookalike")
+
+
+def test_metadata_that_names_no_picture_is_told(lookalike, indexed):
+    (indexed.parent / "notes.csv").write_text("file,title\nelsewhere.jpg,A\n")
+    done = lookalike("index", str(indexed), "--metadata", str(indexed.parent / "notes.csv"))
+    assert done.code == 0
+    assert "none of the 1 row of the metadata file names a picture" in done.out

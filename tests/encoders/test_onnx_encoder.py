@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from lookalike.encoders import embed, load_encoder
+from lookalike.encoders.loading import with_stored_options
 from lookalike.errors import EncoderError, EncoderNotFound, UsageError
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -172,3 +173,13 @@ def test_a_real_pretrained_network_runs_by_its_declaration(shared):
         np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
     )
     assert float(grey[0] @ noise[0]) < 0.9
+
+
+def test_a_moved_file_takes_over_the_options_a_gallery_stored(tmp_path):
+    stored = f"onnx:/gone/net.onnx{OPTIONS}"
+    moved = write_mean_colour(tmp_path / "moved.onnx")
+    named = with_stored_options(f"onnx:{moved}", stored)
+    assert load_encoder(named).space == load_encoder(f"onnx:{moved}{OPTIONS}").space
+    assert with_stored_options("builtin", stored) == "builtin"
+    write_card(tmp_path / "moved.json")
+    assert with_stored_options(f"onnx:{moved}", stored) == f"onnx:{moved}"

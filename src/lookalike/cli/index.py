@@ -24,7 +24,7 @@ from lookalike.cli.options import (
 from lookalike.cli.output import counted
 from lookalike.cli.progress import progress_bar
 from lookalike.encoders import Encoder, load_encoder
-from lookalike.encoders.loading import encoder_name
+from lookalike.encoders.loading import encoder_name, with_stored_options
 from lookalike.errors import NoImagesFound, UsageError
 from lookalike.gallery import Gallery, is_gallery
 from lookalike.images import Source, open_source
@@ -162,13 +162,15 @@ def command(
         if place is None or is_gallery(folder):
             gallery = stack.enter_context(Gallery.open(folder))
             require_dtype(gallery, dtype)
-            loaded = load_encoder(wanted or gallery.space.encoder, threads=threads)
+            stored = gallery.space.encoder
+            named = with_stored_options(wanted, stored) if wanted else stored
+            loaded = load_encoder(named, threads=threads)
         else:
             loaded = load_encoder(wanted or "builtin", threads=threads)
             new = opened_or_new(folder, loaded.space, dtype=dtype or "float16")
             gallery = stack.enter_context(new)
         done = run(gallery, source, loaded, metadata, report)
-        show(done, gallery, report)
+        show(done, gallery, report, metadata_rows=0 if metadata is None else len(metadata))
 
 
 def run(

@@ -12,18 +12,26 @@ SHOWN_FAILURES = 5
 COUNTS = ("added", "changed", "renamed", "forgotten", "unchanged")
 
 
-def show(done: UpdateReport, gallery: Gallery, report: str | None) -> None:
+def show(
+    done: UpdateReport, gallery: Gallery, report: str | None, *, metadata_rows: int = 0
+) -> None:
     """Print the summary, unless -q was given.
 
     Args:
         done: What was done.
         gallery: Where to.
+        metadata_rows: How many rows the metadata file has, if there is one.
         report: The file that lists what was skipped, if there is one.
     """
     if is_quiet():
         return
     say(f"{counted(len(gallery), 'picture')} in {shown_path(gallery.path)}")
     show_counts(done)
+    if metadata_rows and not done.described:
+        say(
+            f"  none of the {counted(metadata_rows, 'row')} of the metadata file names a picture: "
+            "name them by file name, or by the path below the source"
+        )
     show_skipped(done, report)
     if done.embedded:
         show_times(done)

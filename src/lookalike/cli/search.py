@@ -29,7 +29,7 @@ EXAMPLES = (
         "The best of each, for another program.",
     ),
     (
-        "lookalike search query.jpg --exclude-self --min-score .8 --sheet found.jpg",
+        "lookalike search query.jpg --exclude-self --min-score .5 --sheet found.jpg",
         "Only close ones, without the query itself, drawn side by side.",
     ),
     ("curl -s https://example.org/p.jpg | lookalike search -", "A picture without a file."),
@@ -67,7 +67,7 @@ EXAMPLES = (
     type=float,
     metavar="SCORE",
     help="Leave out hits below this cosine, from -1 to 1: the same picture has 1. "
-    "What looks alike depends on the encoder: try .7 and look.",
+    "What looks alike depends on the encoder: with the one in the box, try .5 and look.",
 )
 @click.option(
     "--encoder",
@@ -111,7 +111,7 @@ def command(
     if sheet is not None:
         require_sheet_file(sheet)
     with Gallery.open(located_gallery(gallery_folder)) as gallery:
-        searcher = Searcher(gallery, loaded(encoder))
+        searcher = Searcher(gallery, loaded(encoder, gallery))
         asked: list[Query] = [read_standard_input() if name == "-" else name for name in queries]
         asked += image_ids
         # No more than there are: every hit asked for takes memory.
@@ -127,13 +127,13 @@ def command(
             draw(gallery, asked, answers, sheet)
 
 
-def loaded(encoder: str | None) -> Encoder | None:
+def loaded(encoder: str | None, gallery: Gallery) -> Encoder | None:
     """Load the encoder that was named, if one was."""
     if encoder is None:
         return None
-    from lookalike.encoders import load_encoder
+    from lookalike.encoders.loading import load_encoder, with_stored_options
 
-    return load_encoder(expanded(encoder))
+    return load_encoder(with_stored_options(expanded(encoder), gallery.space.encoder))
 
 
 def read_standard_input() -> bytes:

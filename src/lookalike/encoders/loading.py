@@ -18,7 +18,7 @@ from lookalike.encoders.onnx_runtime import OnnxEncoder
 from lookalike.encoders.protocol import Encoder
 from lookalike.errors import EncoderError, EncoderNotFound, UsageError
 
-__all__ = ["OPTION_NAMES", "encoder_name", "load_encoder"]
+__all__ = ["OPTION_NAMES", "encoder_name", "load_encoder", "with_stored_options"]
 
 ONNX_PREFIX = "onnx:"
 OPTION_NAMES = ("size", "resize", "interpolation", "mean", "std", "output")
@@ -72,6 +72,20 @@ def encoder_name(weights: str | Path, options: Mapping[str, str]) -> str:
     """Write the one string that finds an ONNX encoder and its options again."""
     query = "&".join(f"{key}={options[key]}" for key in OPTION_NAMES if options.get(key))
     return f"{ONNX_PREFIX}{weights}" + (f"?{query}" if query else "")
+
+
+def with_stored_options(name: str, stored: str) -> str:
+    """Give an ONNX file that was named alone the options that a gallery stored with its encoder.
+
+    A file that was moved is then found again by its new place; whether it is the
+    same network is for the fingerprint to say.
+    """
+    _, options = split_options(stored.removeprefix(ONNX_PREFIX))
+    file, own = split_options(name.removeprefix(ONNX_PREFIX))
+    has_card = Path(os.path.expanduser(file)).with_suffix(".json").is_file()
+    if not name.startswith(ONNX_PREFIX) or own or has_card or not options:
+        return name
+    return encoder_name(file, options)
 
 
 def split_options(place: str) -> tuple[str, dict[str, str]]:
