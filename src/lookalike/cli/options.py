@@ -14,6 +14,7 @@ from lookalike.cli.logs import set_up_logging
 from lookalike.cli.output import QUIET
 from lookalike.errors import GalleryNotFound
 from lookalike.gallery import find_gallery, is_gallery
+from lookalike.gallery.creating import GALLERY_FOLDER
 
 __all__ = [
     "GALLERY_FOLDER",
@@ -26,7 +27,6 @@ __all__ = [
 
 Answer = TypeVar("Answer")
 
-GALLERY_FOLDER = ".lookalike"
 
 # As far as SQLite counts.
 IMAGE_ID = click.IntRange(1, 2**63 - 1)

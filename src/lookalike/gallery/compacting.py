@@ -70,7 +70,7 @@ def plan(
         return (), []
     targets: list[list[Run]] = []
     room = 0
-    for run in _pieces(chosen, dead, rows_per_file):
+    for run in _pieces(chosen, dead):
         while run.rows:
             if room == 0:
                 targets.append([])
@@ -82,9 +82,7 @@ def plan(
     return chosen, targets
 
 
-def _pieces(
-    segments: Sequence[Segment], dead: Mapping[int, Sequence[int]], most: int
-) -> Iterator[Run]:
+def _pieces(segments: Sequence[Segment], dead: Mapping[int, Sequence[int]]) -> Iterator[Run]:
     """Walk over the rows in use, gap by gap."""
     for segment in segments:
         first = 0

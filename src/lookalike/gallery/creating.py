@@ -21,6 +21,9 @@ UNFINISHED = f"{CATALOG}.new"
 # Another process may be making the same gallery: that takes milliseconds.
 CREATE_TIMEOUT_S = 10.0
 
+# A gallery inside the folder that it covers is called so.
+GALLERY_FOLDER = ".lookalike"
+
 
 def is_gallery(path: str | Path) -> bool:
     """Whether a gallery lies at a path."""
@@ -31,8 +34,8 @@ def find_gallery(start: str | Path) -> Path | None:
     """Find the nearest ``.lookalike/`` at or above a folder, as git finds its own."""
     folder = Path(os.path.abspath(os.path.expanduser(start)))
     for above in (folder, *folder.parents):
-        if is_gallery(above / ".lookalike"):
-            return above / ".lookalike"
+        if is_gallery(above / GALLERY_FOLDER):
+            return above / GALLERY_FOLDER
     return None
 
 
