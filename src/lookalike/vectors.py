@@ -18,6 +18,7 @@ from lookalike.errors import SpaceMismatch, UsageError
 __all__ = [
     "EmbeddingSpace",
     "Neighbors",
+    "gathered",
     "merge_neighbors",
     "rank",
     "require_same_space",
@@ -86,6 +87,28 @@ def require_same_space(asked: EmbeddingSpace, stored: EmbeddingSpace, *, owner: 
     )
 
 
+def gathered(blocks: Sequence[FloatRows], rows: NDArray[np.int64]) -> FloatRows:
+    """Copy rows out of blocks, in the order asked.
+
+    Args:
+        blocks: Arrays ``(rows, dim)`` of one dtype, at least one; a row's number
+            is its position over all.
+        rows: int64 ``(n,)``.
+
+    Returns:
+        ``(n, dim)`` in the blocks' dtype.
+    """
+    if len(blocks) == 1:
+        return np.asarray(blocks[0][rows])
+    ends = np.cumsum([len(block) for block in blocks])
+    number = np.searchsorted(ends, rows, side="right")
+    found = np.empty((len(rows), blocks[0].shape[1]), dtype=blocks[0].dtype)
+    for each in np.unique(number):
+        lines = np.flatnonzero(number == each)
+        found[lines] = blocks[each][rows[lines] - (ends[each] - len(blocks[each]))]
+    return found
+
+
 def unit_rows(rows: FloatRows) -> NDArray[np.float32]:
     """Scale each row to unit length.
 
@@ -119,7 +142,9 @@ def to_queries(embeddings: FloatRows, dim: int) -> NDArray[np.float32]:
     return unit_rows(rows)
 
 
-def exact_scores(query: NDArray[np.float32], rows: FloatRows) -> NDArray[np.float32]:
+def exact_scores(
+    query: NDArray[np.float32], rows: FloatRows, metric: str = "cosine"
+) -> NDArray[np.float32]:
     """Score rows so that the result does not depend on who asks.
 
     A float32 matrix product gives the last bit according to block sizes and
@@ -127,15 +152,21 @@ def exact_scores(query: NDArray[np.float32], rows: FloatRows) -> NDArray[np.floa
     scores in every index.
 
     Args:
-        query: Unit row ``(dim,)``.
-        rows: Unit rows ``(n, dim)``.
+        query: ``(dim,)``, a unit row for ``cosine``.
+        rows: ``(n, dim)``, unit rows for ``cosine``.
+        metric: ``cosine``, ``inner_product``, or ``l2`` for minus the squared distance.
 
     Returns:
-        Cosines in [-1, 1], float32 ``(n,)``.
+        float32 ``(n,)``; cosines in [-1, 1].
     """
     wide = np.asarray(rows, dtype=np.float64)
+    if metric == "l2":
+        apart = wide - query.astype(np.float64)
+        return np.asarray(-np.einsum("nd,nd->n", apart, apart), dtype=np.float32)
     scores = np.einsum("nd,d->n", wide, query.astype(np.float64))
-    return np.asarray(np.clip(scores, -1, 1), dtype=np.float32)
+    if metric == "cosine":
+        scores = np.clip(scores, -1, 1)
+    return np.asarray(scores, dtype=np.float32)
 
 
 def rank(

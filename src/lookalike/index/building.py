@@ -1,42 +1,34 @@
-"""Which index to build, and building it."""
+"""Building an index over blocks of embeddings, a slice at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
-from lookalike.index.exact import ExactIndex
+from lookalike.index.collapsing import find_copies
+from lookalike.index.config import IndexConfig, training_rows_needed
+from lookalike.index.exact import ExactIndex, live_mask
+from lookalike.index.faiss_index import NO_COPIES, FaissIndex, RowNumbers, layers
+from lookalike.index.faiss_library import faiss_library
 from lookalike.index.flat import FlatIndex
+from lookalike.index.metrics import scaled
 from lookalike.index.protocol import Index
-from lookalike.vectors import FloatRows
+from lookalike.vectors import FloatRows, gathered
 
-__all__ = ["IndexConfig", "build_index"]
+__all__ = ["build_index"]
 
-KINDS = ("exact", "flat")
+# Called with rows added so far and rows in all.
+Listener = Callable[[int, int], None]
 
-
-@dataclass(frozen=True, slots=True)
-class IndexConfig:
-    """Which neighbour structure to build over a gallery's rows.
-
-    Attributes:
-        kind: ``exact`` reads the gallery's own files, is ready at once and takes
-            no memory of its own: right for the command line, where one query
-            is asked. ``flat`` is FAISS's flat index: it copies all rows into
-            memory as float32 (4 * dim bytes each) and answers the second and
-            later queries faster. Both give the same answers.
-    """
-
-    kind: Literal["exact", "flat"] = "exact"
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise UsageError(f"Index kind {self.kind!r} is unknown: use {' or '.join(KINDS)}.")
+# Rows are added in slices, so that building needs no second copy of a segment.
+ADDED_ROWS = 65536
+# Lists are trained on this many rows each; more take longer and gain nothing measured.
+TRAINED_ROWS_PER_LIST = 64
+LEAST_TRAINED_ROWS = 20_000
 
 
 def build_index(
@@ -45,8 +37,163 @@ def build_index(
     *,
     dim: int,
     dead: NDArray[np.int64] | None = None,
+    trained: FaissIndex | None = None,
+    on_progress: Listener | None = None,
 ) -> Index:
-    """Build an index over blocks of unit rows ``(rows, dim)`` without the dead ones."""
-    if config.kind == "flat":
-        return FlatIndex(blocks, dim=dim, dead=dead)
-    return ExactIndex(blocks, dim=dim, dead=dead)
+    """Build an index over blocks of embeddings without the dead ones.
+
+    Args:
+        blocks: Arrays ``(rows, dim)``, float16 or float32, mapped or not; a row's
+            number is its position over all blocks.
+        config: What to build.
+        dim: Length of an embedding.
+        dead: Sorted rows that must not be found.
+        trained: Takes what this index of the same config has learned (lists,
+            codes) instead of training: such indexes can be merged.
+        on_progress: Called with rows done and rows in all.
+
+    Raises:
+        UsageError: There are too few rows to train it, or FAISS refuses the
+            factory string.
+    """
+    gone = np.asarray([] if dead is None else dead, dtype=np.int64)
+    if config.kind == "exact":
+        return ExactIndex(blocks, dim=dim, dead=gone, metric=config.metric)
+    if config.kind == "flat" and config.codes == "float32" and config.front(dim)[0] == "":
+        return FlatIndex(blocks, dim=dim, dead=gone, metric=config.metric)
+    for block in blocks:
+        require_shape(block, dim)
+    total = sum(len(block) for block in blocks)
+    living = np.flatnonzero(live_mask(gone, 0, total))
+    base = empty_structure(config, len(living), dim)
+    copies = find_copies(blocks, gone) if is_graph(base) else NO_COPIES
+    rows = np.setdiff1d(living, copies.copy, assume_unique=True) if len(copies.copy) else living
+    refine = empty_refinement(config, dim)
+    if trained is None:
+        train(base, refine, blocks, rows, config)
+    else:
+        base, refine = emptied(trained)
+    index = FaissIndex(base, refine, config, RowNumbers(rows, copies))
+    fill(index, blocks, rows, on_progress)
+    return index
+
+
+def require_shape(block: FloatRows, dim: int) -> None:
+    """Refuse a block that holds something else."""
+    if block.ndim != 2 or block.shape[1] != dim:
+        raise UsageError(f"A block needs shape (rows, {dim}); this has {block.shape}.")
+
+
+def empty_structure(config: IndexConfig, rows: int, dim: int) -> Any:
+    """Make FAISS's untrained index."""
+    faiss = faiss_library()
+    factory = config.to_factory(rows, dim)
+    needed = training_rows_needed(config, rows)
+    if rows < needed:
+        raise UsageError(
+            f"The index {factory} needs at least {needed} rows to be trained; there are {rows}: "
+            "use the kind 'exact', or a smaller nlist."
+        )
+    metric = faiss.METRIC_L2 if config.metric == "l2" else faiss.METRIC_INNER_PRODUCT
+    try:
+        index = faiss.index_factory(dim, factory, metric)
+    except RuntimeError as error:
+        raise UsageError(
+            f"FAISS refuses the factory string {factory!r} for dim {dim}: {reason(error)}."
+        ) from error
+    bare = layers(index)[-1]
+    if hasattr(bare, "do_polysemous_training"):
+        bare.do_polysemous_training = False  # minutes, for a search mode that is not used
+    if isinstance(bare, faiss.IndexHNSW):
+        bare.hnsw.efConstruction = config.ef_construction
+    return index
+
+
+def reason(error: RuntimeError) -> str:
+    """Take FAISS's words without its source lines."""
+    text = str(error).strip().splitlines()[0]
+    return text.rpartition("Error: ")[2].rpartition("failed: ")[2].strip().rstrip(".") or text
+
+
+def is_graph(index: Any) -> bool:
+    """Tell whether equal rows have to be collapsed."""
+    faiss = faiss_library()
+    return isinstance(layers(index)[-1], faiss.IndexHNSW | faiss.IndexNSG | faiss.IndexNNDescent)
+
+
+def empty_refinement(config: IndexConfig, dim: int) -> Any | None:
+    """Make the flat index that scores candidates again, if there is to be one."""
+    faiss = faiss_library()
+    metric = faiss.METRIC_L2 if config.metric == "l2" else faiss.METRIC_INNER_PRODUCT
+    quantizer = faiss.ScalarQuantizer
+    kinds = {"float16": quantizer.QT_fp16, "int8": quantizer.QT_8bit}
+    if config.refine_codes == "none":
+        return None
+    if config.refine_codes == "float32":
+        return faiss.IndexFlat(dim, metric)
+    return faiss.IndexScalarQuantizer(dim, kinds[config.refine_codes], metric)
+
+
+def train(
+    base: Any,
+    refine: Any | None,
+    blocks: Sequence[FloatRows],
+    rows: NDArray[np.int64],
+    config: IndexConfig,
+) -> None:
+    """Train on a random sample of the rows."""
+    faiss = faiss_library()
+    untrained = [part for part in (base, refine) if part is not None and not part.is_trained]
+    if not untrained:
+        return
+    bare = layers(base)[-1]
+    lists = int(bare.nlist) if isinstance(bare, faiss.IndexIVF) else 1
+    count = min(len(rows), max(LEAST_TRAINED_ROWS, TRAINED_ROWS_PER_LIST * lists))
+    dice = np.random.default_rng(len(rows))
+    chosen = np.sort(dice.choice(rows, count, replace=False)) if count else rows
+    sample = scaled(gathered(blocks, chosen), config.metric) if count else None
+    for part in untrained:
+        try:
+            if sample is None:
+                raise RuntimeError("it has to be trained, and there are no rows")
+            part.train(sample)
+        except RuntimeError as error:
+            raise UsageError(
+                f"The index {config.to_factory(len(rows), base.d)} cannot be trained on "
+                f"{count} rows: {reason(error)}."
+            ) from error
+
+
+def emptied(index: FaissIndex) -> tuple[Any, Any | None]:
+    """Copy what an index has learned, without its rows."""
+    faiss = faiss_library()
+    parts: list[Any] = []
+    for part in (index.base, index.refine):
+        if part is None:
+            parts.append(None)
+            continue
+        copy = faiss.clone_index(part)
+        copy.reset()
+        parts.append(copy)
+    return parts[0], parts[1]
+
+
+def slices(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Cut row numbers into pieces that fit the memory."""
+    for start in range(0, len(rows), ADDED_ROWS):
+        yield rows[start : start + ADDED_ROWS]
+
+
+def fill(
+    index: FaissIndex,
+    blocks: Sequence[FloatRows],
+    rows: NDArray[np.int64],
+    on_progress: Listener | None,
+) -> None:
+    """Add all rows to both parts, a slice at a time."""
+    done = 0
+    for part in slices(rows):
+        index.put(gathered(blocks, part))
+        done += len(part)
+        if on_progress is not None:
+            on_progress(done, len(rows))

@@ -9,18 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
-from lookalike.vectors import (
-    DOT_PRODUCT_SLACK,
-    FloatRows,
-    Neighbors,
-    exact_scores,
-    padded,
-    rank,
-    to_queries,
-    unit_rows,
-)
+from lookalike.index.config import SearchParams
+from lookalike.index.metrics import all_scores, rounding, scaled, scaled_queries
+from lookalike.vectors import FloatRows, Neighbors, exact_scores, padded, rank
 
-__all__ = ["ExactIndex", "live_mask"]
+__all__ = ["NOTHING", "ExactIndex", "Ranked", "live_mask", "require_k"]
 
 # A slice of this many rows of 256 numbers is 4 MB as float32: it stays in the
 # processor's cache between the conversion and the product.
@@ -36,11 +29,18 @@ class ExactIndex:
     Args:
         blocks: Arrays ``(rows, dim)``, float16 or float32, memory-mapped or
             not. A row's number is its position over all blocks.
+        dim: Length of an embedding.
         dead: Sorted rows that must not be found.
+        metric: As in ``IndexConfig``.
     """
 
     def __init__(
-        self, blocks: Sequence[FloatRows], *, dim: int, dead: NDArray[np.int64] | None = None
+        self,
+        blocks: Sequence[FloatRows],
+        *,
+        dim: int,
+        dead: NDArray[np.int64] | None = None,
+        metric: str = "cosine",
     ) -> None:
         for block in blocks:
             if block.ndim != 2 or block.shape[1] != dim:
@@ -49,6 +49,7 @@ class ExactIndex:
         self._dim = dim
         self._dead = np.asarray([] if dead is None else dead, dtype=np.int64)
         self._rows = sum(len(block) for block in blocks)
+        self._metric = metric
 
     @property
     def dim(self) -> int:
@@ -60,55 +61,74 @@ class ExactIndex:
         """How many rows can be found."""
         return self._rows - len(self._dead)
 
-    def search(self, queries: NDArray[np.float32], k: int) -> Neighbors:
-        """Find the k rows of highest score for each query ``(n, dim)``."""
+    @property
+    def size_bytes(self) -> int:
+        """Nothing: it reads the rows where they are."""
+        return 0
+
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        *,
+        params: SearchParams | None = None,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Neighbors:
+        """Find the k rows of highest score for each query ``(n, dim)``; params change nothing."""
         require_k(k)
-        queries = to_queries(queries, self._dim)
+        queries = scaled_queries(queries, self._dim, self._metric)
         best = [NOTHING] * len(queries)
-        for start, rows in self._slices():
-            alive = live_mask(self._dead, start, len(rows))
-            scores = (queries @ rows.T) / lengths(rows)
-            scores[:, ~alive] = -np.inf
+        for numbers, rows in self._slices(allowed):
+            scores = all_scores(queries, rows, self._metric)
+            slack = rounding(queries, rows, self._metric)
             for line, query in enumerate(queries):
-                best[line] = improved(best[line], query, scores[line], rows, start, k)
+                best[line] = self._improved(
+                    best[line], query, scores[line], (numbers, rows), k, slack
+                )
         return padded(best, k)
 
-    def _slices(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Walk over all rows: first row of a slice, and the slice as float32."""
+    def _slices(
+        self, allowed: NDArray[np.bool_] | None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Walk over the rows that may be found: their numbers, and a slice as float32."""
         offset = 0
         for block in self._blocks:
             for start in range(0, len(block), SLICE_ROWS):
-                yield offset + start, np.asarray(block[start : start + SLICE_ROWS], np.float32)
+                rows: NDArray[Any] = block[start : start + SLICE_ROWS]
+                mask = live_mask(self._dead, offset + start, len(rows))
+                if allowed is not None:
+                    mask &= allowed[offset + start : offset + start + len(rows)]
+                inside = np.flatnonzero(mask)
+                if len(inside) < len(rows):
+                    rows = rows[inside]
+                if len(inside):
+                    yield offset + start + inside, np.asarray(rows, np.float32)
             offset += len(block)
 
+    def _improved(
+        self,
+        best: Ranked,
+        query: NDArray[np.float32],
+        scores: NDArray[np.float32],
+        given: tuple[NDArray[np.int64], NDArray[np.float32]],
+        k: int,
+        slack: float,
+    ) -> Ranked:
+        """Merge what one slice offers into the k best so far.
 
-def lengths(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Measure rows: float16 keeps unit length only to about 5e-4, which is more than ties allow."""
-    measured = np.sqrt(np.einsum("nd,nd->n", rows, rows))
-    return np.asarray(np.where(measured > 0, measured, 1), dtype=np.float32)
-
-
-def improved(
-    best: Ranked,
-    query: NDArray[np.float32],
-    scores: NDArray[np.float32],
-    rows: NDArray[Any],
-    start: int,
-    k: int,
-) -> Ranked:
-    """Merge what one slice offers into the k best so far.
-
-    Whatever comes within rounding of the k-th place is scored again exactly,
-    so that ties are decided by row and not by the last bit of a product.
-    """
-    place = min(k, len(scores))
-    kth = np.partition(scores, len(scores) - place)[len(scores) - place]
-    bound = kth if len(best[0]) < k else max(kth, best[0][-1])
-    found = np.flatnonzero((scores >= bound - DOT_PRODUCT_SLACK) & np.isfinite(scores))
-    if not len(found):
-        return best
-    again = exact_scores(query, unit_rows(rows[found]))
-    return rank(np.concatenate([best[0], again]), np.concatenate([best[1], start + found]), k)
+        Whatever comes within rounding of the k-th place is scored again exactly,
+        so that ties are decided by row and not by the last bit of a product.
+        """
+        numbers, rows = given
+        place = min(k, len(scores))
+        kth = np.partition(scores, len(scores) - place)[len(scores) - place]
+        bound = kth if len(best[0]) < k else max(kth, best[0][-1])
+        found = np.flatnonzero(scores >= bound - slack)
+        if not len(found):
+            return best
+        again = exact_scores(query, scaled(rows[found], self._metric), self._metric)
+        every = np.concatenate([best[1], numbers[found]])
+        return rank(np.concatenate([best[0], again]), every, k)
 
 
 def live_mask(dead: NDArray[np.int64], start: int, count: int) -> NDArray[np.bool_]:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.index.config import SearchParams
 from lookalike.index.exact import NOTHING, Ranked, live_mask, require_k
-from lookalike.vectors import (
-    DOT_PRODUCT_SLACK,
-    FloatRows,
-    Neighbors,
-    exact_scores,
-    padded,
-    rank,
-    to_queries,
-    unit_rows,
-)
+from lookalike.index.faiss_library import faiss_library, use_matrix_product_from
+from lookalike.index.metrics import rounding, scaled, scaled_queries
+from lookalike.vectors import FloatRows, Neighbors, exact_scores, padded, rank
 
 __all__ = ["FlatIndex"]
 
@@ -32,24 +27,37 @@ class FlatIndex:
 
     Args:
         blocks: Arrays ``(rows, dim)``; a row's number is its position over all.
+        dim: Length of an embedding.
         dead: Sorted rows that must not be found.
+        metric: As in ``IndexConfig``.
     """
 
     def __init__(
-        self, blocks: Sequence[FloatRows], *, dim: int, dead: NDArray[np.int64] | None = None
+        self,
+        blocks: Sequence[FloatRows],
+        *,
+        dim: int,
+        dead: NDArray[np.int64] | None = None,
+        metric: str = "cosine",
     ) -> None:
-        import faiss
-
+        faiss = faiss_library()
         gone = np.asarray([] if dead is None else dead, dtype=np.int64)
-        self._index = faiss.IndexFlatIP(dim)
+        is_l2 = metric == "l2"
+        self._index = faiss.IndexFlat(dim, faiss.METRIC_L2 if is_l2 else faiss.METRIC_INNER_PRODUCT)
         self._dim = dim
+        self._metric = metric
+        self._slack = rounding(
+            np.empty((0, dim), np.float32), np.empty((0, dim), np.float32), metric
+        )
         rows: list[NDArray[np.int64]] = []
         offset = 0
         for block in blocks:
             alive = live_mask(gone, offset, len(block))
             for start in range(0, len(block), ADDED_ROWS):
                 part = slice(start, start + ADDED_ROWS)
-                self._index.add(unit_rows(block[part][alive[part]]))
+                given = scaled(block[part][alive[part]], metric)
+                self._slack = max(self._slack, rounding(given[:0], given, metric))
+                self._index.add(given)
             rows.append(offset + np.flatnonzero(alive))
             offset += len(block)
         self._rows = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
@@ -64,60 +72,56 @@ class FlatIndex:
         """How many rows can be found."""
         return len(self._rows)
 
-    def search(self, queries: NDArray[np.float32], k: int) -> Neighbors:
-        """Find the k rows of highest score for each query ``(n, dim)``."""
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the rows and their numbers."""
+        return self.size * (4 * self._dim + 8)
+
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        *,
+        params: SearchParams | None = None,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Neighbors:
+        """Find the k rows of highest score for each query ``(n, dim)``; params change nothing."""
+        faiss = faiss_library()
         require_k(k)
-        queries = to_queries(queries, self._dim)
+        queries = scaled_queries(queries, self._dim, self._metric)
         use_matrix_product_from(4 * self._dim)
-        fetched = min(k + MARGIN, self.size)
-        if not fetched:
+        mask = None if allowed is None else allowed[self._rows]
+        available = self.size if mask is None else int(mask.sum())
+        if not available:
             return padded([NOTHING] * len(queries), k)
-        scores, positions = self._index.search(queries, fetched)
-        return padded(
-            [
-                self._ranked(query, positions[line], k)
-                if self._is_settled(scores[line], k)
-                else self._search_tied(query, k)
-                for line, query in enumerate(queries)
-            ],
-            k,
-        )
+        bits = None if mask is None else np.packbits(mask, bitorder="little")
+        chosen = None if bits is None else faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
+        fetched = min(k + MARGIN, available)
+        scores, positions = self._found(queries, fetched, chosen)
+        answers = []
+        for line, query in enumerate(queries):
+            count, near, found = fetched, scores[line], positions[line]
+            # More and more, until everything that ties with the k-th place is in.
+            while not (count == available or near[-1] < near[k - 1] - self._slack):
+                count = min(2 * count, available)
+                near, found = (part[0] for part in self._found(query[None], count, chosen))
+            answers.append(self._ranked(query, found, k))
+        return padded(answers, k)
 
-    def _search_tied(self, query: NDArray[np.float32], k: int) -> Ranked:
-        """Fetch more and more until everything that ties with the k-th place is in."""
-        fetched = k + MARGIN
-        while True:
-            fetched = min(2 * fetched, self.size)
-            scores, positions = self._index.search(query[None], fetched)
-            if self._is_settled(scores[0], k):
-                return self._ranked(query, positions[0], k)
-
-    def _is_settled(self, scores: NDArray[np.float32], k: int) -> bool:
-        if len(scores) >= self.size:
-            return True
-        return bool(scores[-1] < scores[k - 1] - DOT_PRODUCT_SLACK)
+    def _found(
+        self, queries: NDArray[np.float32], count: int, chosen: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        scores, positions = self._index.search(queries, count, params=chosen)
+        return (-scores if self._metric == "l2" else scores), positions
 
     def _ranked(self, query: NDArray[np.float32], positions: NDArray[np.int64], k: int) -> Ranked:
         found = np.sort(positions[positions >= 0])
-        stored = self._embeddings()[found]
-        return rank(exact_scores(query, stored), self._rows[found], k)
+        again = exact_scores(query, self._embeddings()[found], self._metric)
+        return rank(again, self._rows[found], k)
 
     def _embeddings(self) -> NDArray[np.float32]:
         """View FAISS's own memory ``(size, dim)``."""
-        import faiss
-
+        faiss = faiss_library()
         flat = faiss.rev_swig_ptr(self._index.get_xb(), self.size * self._dim)
         view: NDArray[np.float32] = flat.reshape(self.size, self._dim)
         return view
-
-
-def use_matrix_product_from(threshold: int) -> None:
-    """Let FAISS use a matrix product for small batches too.
-
-    Its default, 128,000 query numbers, compares batches of up to 250 queries of
-    512 numbers row by row: 7 times slower at 64 queries (FAISS 1.15).
-    """
-    import faiss
-
-    if hasattr(faiss.cvar, "distance_compute_blas_threshold"):
-        faiss.cvar.distance_compute_blas_threshold = threshold

@@ -7,13 +7,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.index.config import SearchParams
 from lookalike.vectors import Neighbors
 
 __all__ = ["Index"]
 
 
 class Index(Protocol):
-    """Finds the rows nearest to a query. Immutable, and safe to search from several threads."""
+    """Finds the rows nearest to a query. Safe to search from several threads."""
 
     @property
     def dim(self) -> int:
@@ -25,12 +26,26 @@ class Index(Protocol):
         """How many rows can be found."""
         ...
 
-    def search(self, queries: NDArray[np.float32], k: int) -> Neighbors:
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the index takes beyond the rows it was built from."""
+        ...
+
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        *,
+        params: SearchParams | None = None,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Neighbors:
         """Find the k rows of highest score for each query.
 
         Args:
-            queries: Unit rows ``(n, dim)``.
+            queries: ``(n, dim)``.
             k: How many; answers are padded where the index holds fewer.
+            params: What to search with; None as the index was tuned.
+            allowed: Mask over all rows ``(rows,)``: only these are found.
 
         Returns:
             Best first, equal scores by row.
