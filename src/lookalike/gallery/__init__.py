@@ -30,12 +30,18 @@ from lookalike.gallery.snapshots import (
     Snapshot,
     StaleSnapshot,
 )
+from lookalike.gallery.where import (
+    Condition,
+    Selection,
+    parse_where,
+)
 from lookalike.gallery.writing import (
     GalleryWriter,
 )
 
 __all__ = [
     "CompactReport",
+    "Condition",
     "Gallery",
     "GalleryInfo",
     "GalleryWriter",
@@ -43,6 +49,7 @@ __all__ = [
     "KnownImage",
     "NewImage",
     "Rename",
+    "Selection",
     "Skipped",
     "Snapshot",
     "SourceRecord",
@@ -51,4 +58,5 @@ __all__ = [
     "VerifyReport",
     "find_gallery",
     "is_gallery",
+    "parse_where",
 ]

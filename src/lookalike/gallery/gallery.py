@@ -17,8 +17,10 @@ from lookalike.errors import GalleryNotFound, GalleryUnreadable, ImageNotInGalle
 from lookalike.gallery.catalog import (
     IMAGE_COLUMNS,
     Settings,
+    from_stored_path,
     read_generation,
     read_settings,
+    read_shard,
     to_image,
     to_stored_path,
 )
@@ -26,10 +28,24 @@ from lookalike.gallery.checking import verify_gallery
 from lookalike.gallery.connections import ReadPool
 from lookalike.gallery.creating import create_folder, is_gallery
 from lookalike.gallery.locations import base_folder, paths_inside
-from lookalike.gallery.records import GalleryInfo, ImageRecord, SourceRecord, VerifyReport
+from lookalike.gallery.records import (
+    GalleryInfo,
+    ImageRecord,
+    Skipped,
+    SourceRecord,
+    VerifyReport,
+)
 from lookalike.gallery.segments import BlockCache, Segment, read_segments
 from lookalike.gallery.snapshots import Block, Snapshot, dead_rows, images_sharing
 from lookalike.gallery.sources import read_sources
+from lookalike.gallery.where import (
+    Condition,
+    Selection,
+    column_names,
+    compile_condition,
+    metadata_keys,
+    select,
+)
 from lookalike.gallery.writing import GalleryWriter
 from lookalike.vectors import EmbeddingSpace, require_same_space
 
@@ -52,6 +68,7 @@ class Gallery:
         self._pool = pool
         self._blocks = BlockCache(folder)
         self._sources: tuple[int, dict[int, SourceRecord]] = (-1, {})
+        self._keys: tuple[int, frozenset[str]] = (-1, frozenset())
         self._finalizer = weakref.finalize(self, pool.close)
 
     @classmethod
@@ -154,6 +171,12 @@ class Gallery:
         return self._settings.dtype
 
     @property
+    def shard(self) -> str | None:
+        """Which shard of a larger job it holds, as in ``"3/10"``; None for whole sources."""
+        with self._pool.transaction() as connection:
+            return read_shard(connection)
+
+    @property
     def generation(self) -> int:
         """How many changes were committed so far, read afresh."""
         with self._pool.transaction() as connection:
@@ -233,6 +256,37 @@ class Gallery:
                         images.append(to_image(found))
         return images
 
+    def columns(self) -> tuple[str, ...]:
+        """Name what a filter can ask for: columns of the catalog, then metadata."""
+        with self._pool.transaction() as connection:
+            return column_names(self._known_keys(connection))
+
+    def select(self, snapshot: Snapshot, condition: Condition) -> Selection:
+        """Find the images that match a filter, and their rows in a snapshot.
+
+        Args:
+            snapshot: Its rows are meant; images younger than it have none there.
+            condition: What ``parse_where`` read.
+
+        Raises:
+            UsageError: The filter names a column that is not there, or compares
+                one with what it cannot hold.
+            StaleSnapshot: The gallery was compacted since the snapshot was taken.
+        """
+        with self._pool.transaction() as connection:
+            folders = {
+                source.source_id: os.path.join(base_folder(source), "")
+                for source in self._known_sources(connection).values()
+            }
+            where = compile_condition(
+                condition, lambda: self._known_keys(connection), folders=folders
+            )
+            return select(connection, snapshot, where)
+
+    def rows_where(self, snapshot: Snapshot, condition: Condition) -> NDArray[np.int64]:
+        """Find the global rows that show an image which matches, as ``select`` does."""
+        return self.select(snapshot, condition).rows
+
     def ids_with_content(self, content_hash: str) -> list[int]:
         """List the images whose files have exactly these bytes."""
         query = "SELECT image_id FROM images WHERE content_hash = ? ORDER BY image_id"
@@ -252,6 +306,20 @@ class Gallery:
         with self._pool.transaction() as connection:
             for row in connection.execute(query, values):
                 yield to_image(row)
+
+    def contents(self, source_id: int) -> Iterator[tuple[str, str]]:
+        """Stream path and content hash of a source's images, sorted as their paths are stored."""
+        query = "SELECT path, content_hash FROM images WHERE source_id = ? ORDER BY path"
+        with self._pool.transaction() as connection:
+            for path, content_hash in connection.execute(query, (source_id,)):
+                yield from_stored_path(path), content_hash
+
+    def skipped(self, source_id: int) -> Iterator[Skipped]:
+        """Stream the files of a source that could not be used."""
+        query = "SELECT path, size_bytes, mtime_ns, reason FROM skipped WHERE source_id = ?"
+        with self._pool.transaction() as connection:
+            for path, *rest in connection.execute(query, (source_id,)):
+                yield Skipped(source_id, from_stored_path(path), *rest)
 
     def embedding(self, image_id: int) -> NDArray[np.float32]:
         """Read one embedding as it is stored, float32 ``(dim,)``.
@@ -351,6 +419,14 @@ class Gallery:
             found = read_sources(connection, self._folder)
             self._sources = (generation, {source.source_id: source for source in found})
         return self._sources[1]
+
+    def _known_keys(self, connection: sqlite3.Connection) -> frozenset[str]:
+        """Read the names of all metadata once per generation."""
+        generation = read_generation(connection)
+        known = self._keys
+        if known[0] != generation:
+            self._keys = known = (generation, metadata_keys(connection))
+        return known[1]
 
     def _mapped(
         self, read: Callable[[sqlite3.Connection], tuple[tuple[Segment, ...], T]]

@@ -15,7 +15,7 @@ from lookalike.gallery.catalog import IMAGE_COLUMNS, to_image
 from lookalike.gallery.records import ImageRecord
 from lookalike.gallery.segments import Segment
 
-__all__ = ["Snapshot", "StaleSnapshot", "dead_rows", "images_sharing"]
+__all__ = ["Snapshot", "StaleSnapshot", "dead_rows", "images_sharing", "require_current"]
 
 Block = np.memmap[Any, np.dtype[Any]]
 
@@ -95,11 +95,31 @@ def images_sharing(
         StaleSnapshot: A segment of these rows is no longer part of the gallery.
     """
     places = snapshot.located(rows)
+    require_current(connection, snapshot, segment_ids=[segment_id for segment_id, _ in places])
+    query = f"SELECT {IMAGE_COLUMNS} FROM images WHERE segment_id = ? AND row = ? ORDER BY image_id"
+    return [[to_image(found) for found in connection.execute(query, place)] for place in places]
+
+
+def require_current(
+    connection: sqlite3.Connection,
+    snapshot: Snapshot,
+    *,
+    segment_ids: Sequence[int] | None = None,
+) -> None:
+    """Refuse a snapshot from before a compaction.
+
+    Args:
+        connection: To the catalog.
+        snapshot: What was mapped earlier.
+        segment_ids: The segments that must still be there; None for all.
+
+    Raises:
+        StaleSnapshot: A segment is no longer part of the gallery.
+    """
+    wanted = snapshot.segment_ids if segment_ids is None else segment_ids
     known = {segment_id for (segment_id,) in connection.execute("SELECT segment_id FROM segments")}
-    if any(segment_id not in known for segment_id, _ in places):
+    if any(segment_id not in known for segment_id in wanted):
         raise StaleSnapshot(
             f"The snapshot shows generation {snapshot.generation}, but the gallery was compacted "
             "since: take a new snapshot and search again."
         )
-    query = f"SELECT {IMAGE_COLUMNS} FROM images WHERE segment_id = ? AND row = ? ORDER BY image_id"
-    return [[to_image(found) for found in connection.execute(query, place)] for place in places]
