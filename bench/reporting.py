@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
+from lookalike.evaluation.machine import machine
+
 RESULTS = Path(__file__).resolve().parent / "results"
-LIBRARIES = ("lookalike", "numpy", "pillow", "onnxruntime", "faiss-cpu")
-
-
-def machine() -> str:
-    """Name the processor, the cores this process may use, and the libraries that matter."""
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text().splitlines() if facts.exists() else []
-    models = {line.split(":")[1].strip() for line in lines if line.startswith("model name")}
-    families = {line.split(":")[1].strip() for line in lines if line.startswith("cpu family")}
-    name = " ".join(sorted(models)) or platform.processor() or platform.machine()
-    family = f" family {families.pop()}" if len(families) == 1 else ""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    libraries = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
-    return f"{name}{family}, {cores} cores, Python {platform.python_version()}; {libraries}"
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:

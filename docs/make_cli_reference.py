@@ -49,6 +49,9 @@ def reference() -> str:
             raise LookupError(f"There is no command {name}.")
         own = click.Context(command, info_name=name, parent=root, terminal_width=WIDTH)
         sections.append(section(f"lookalike {name}", command.get_help(own)))
+        for inner in getattr(command, "commands", {}).values():
+            deeper = click.Context(inner, info_name=inner.name, parent=own, terminal_width=WIDTH)
+            sections.append(section(f"lookalike {name} {inner.name}", inner.get_help(deeper)))
     return "\n".join(sections)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -12,19 +13,18 @@ from lookalike.cli.examples import ExampleCommand
 from lookalike.cli.index_summary import show
 from lookalike.cli.interrupts import Interrupted
 from lookalike.cli.new_gallery import opened_or_new
-from lookalike.cli.numbers import WholeNumber
 from lookalike.cli.options import (
     GALLERY_FOLDER,
     absolute,
-    expanded,
     gallery_option,
     located_gallery,
     logging_options,
 )
 from lookalike.cli.output import counted
 from lookalike.cli.progress import progress_bar
+from lookalike.cli.update_options import update_options
 from lookalike.encoders import Encoder, load_encoder
-from lookalike.encoders.loading import encoder_name, with_stored_options
+from lookalike.encoders.loading import with_stored_options
 from lookalike.errors import NoImagesFound, UsageError
 from lookalike.gallery import Gallery, is_gallery
 from lookalike.images import Source, open_source
@@ -58,77 +58,12 @@ EXAMPLES = (
 @click.command("index", cls=ExampleCommand, examples=EXAMPLES)
 @click.argument("source", required=False)
 @gallery_option
-@click.option(
-    "--encoder",
-    metavar="NAME",
-    help="What turns pictures into numbers: builtin, which comes along, or onnx:FILE, a network "
-    "of your own, described by FILE.json beside it or by the options below. A gallery keeps to "
-    "one encoder. Default: the gallery's, builtin for a new one.",
-)
-@click.option(
-    "--encoder-size",
-    type=WholeNumber(1, 4096),
-    metavar="PIXELS",
-    help="onnx: side of the square that the network takes. Default: 224.",
-)
-@click.option(
-    "--encoder-resize",
-    type=WholeNumber(1, 4096),
-    metavar="PIXELS",
-    help="onnx: the picture's short side before the square is cut from its centre; closer to the "
-    "size keeps more of the picture's edges. Default: size / 0.875.",
-)
-@click.option(
-    "--encoder-mean",
-    metavar="M",
-    help="onnx: subtracted from the pixels, which run from 0 to 1: one number, or r,g,b. "
-    "Default: ImageNet's.",
-)
-@click.option(
-    "--encoder-std",
-    metavar="S",
-    help="onnx: what the pixels are then divided by: one number, or r,g,b. Default: ImageNet's.",
-)
-@click.option(
-    "--encoder-output",
-    metavar="NAME",
-    help="onnx: the network's output that is the embedding; needed where it has several.",
-)
-@click.option(
-    "--dtype",
-    type=click.Choice(["float16", "float32"]),
-    help="How a new gallery keeps embeddings: float16 takes half the disk and moves scores by "
-    "about 0.0005; float32 keeps every bit. Default: float16.",
-)
-@click.option(
-    "--metadata",
-    "metadata_file",
-    metavar="FILE",
-    help="Keep the columns of a CSV, TSV, JSON lines or Parquet file with the pictures; its "
-    "column 'path' or 'file_name' says which row belongs to which.",
-)
-@click.option(
-    "--report",
-    metavar="FILE",
-    help="Write every file that could not be used, and why, as CSV: path, reason.",
-)
-@click.option(
-    "--threads",
-    type=WholeNumber(1, 1024),
-    metavar="N",
-    help="Threads that decode, and as many that encode: fewer leave the machine to others. "
-    "Default: one of each per core.",
-)
+@update_options
 @logging_options
 def command(
     source: str | None,
     gallery_folder: str | None,
-    encoder: str | None,
-    encoder_size: int | None,
-    encoder_resize: int | None,
-    encoder_mean: str | None,
-    encoder_std: str | None,
-    encoder_output: str | None,
+    wanted: str | None,
     dtype: str | None,
     metadata_file: str | None,
     report: str | None,
@@ -150,27 +85,38 @@ def command(
         require_writable_file(report, what="report")
     metadata = load_metadata(absolute(metadata_file)) if metadata_file else None
     folder = gallery_for(place, gallery_folder)
-    options = {
-        "size": str(encoder_size or ""),
-        "resize": str(encoder_resize or ""),
-        "mean": encoder_mean or "",
-        "std": encoder_std or "",
-        "output": encoder_output or "",
-    }
-    wanted = full_name(encoder and expanded(encoder), options)
-    with ExitStack() as stack:
-        if place is None or is_gallery(folder):
-            gallery = stack.enter_context(Gallery.open(folder))
+    is_known = place is None or is_gallery(folder)
+    with opened(folder, wanted, is_known=is_known, dtype=dtype, threads=threads) as (
+        gallery,
+        encoder,
+    ):
+        done = run(gallery, source, encoder, metadata, report)
+        show(done, gallery, report, metadata_rows=0 if metadata is None else len(metadata))
+
+
+@contextmanager
+def opened(
+    folder: Path, wanted: str | None, *, is_known: bool, dtype: str | None, threads: int | None
+) -> Iterator[tuple[Gallery, Encoder]]:
+    """Open a gallery with its encoder, or make it with the one that is wanted.
+
+    Args:
+        folder: The gallery's.
+        wanted: The encoder that was named, if one was.
+        is_known: Whether the gallery has to be there already.
+        dtype: How it has to keep embeddings, if that was said.
+        threads: For the encoder.
+    """
+    if is_known:
+        with Gallery.open(folder) as gallery:
             require_dtype(gallery, dtype)
             stored = gallery.space.encoder
             named = with_stored_options(wanted, stored) if wanted else stored
-            loaded = load_encoder(named, threads=threads)
-        else:
-            loaded = load_encoder(wanted or "builtin", threads=threads)
-            new = opened_or_new(folder, loaded.space, dtype=dtype or "float16")
-            gallery = stack.enter_context(new)
-        done = run(gallery, source, loaded, metadata, report)
-        show(done, gallery, report, metadata_rows=0 if metadata is None else len(metadata))
+            yield gallery, load_encoder(named, threads=threads)
+        return
+    encoder = load_encoder(wanted or "builtin", threads=threads)
+    with opened_or_new(folder, encoder.space, dtype=dtype or "float16") as gallery:
+        yield gallery, encoder
 
 
 def run(
@@ -213,19 +159,6 @@ def gallery_for(source: Source | None, folder: str | None) -> Path:
     if source is not None and folder is None and source.kind == "folder":
         return Path(source.location) / GALLERY_FOLDER
     return located_gallery(folder)
-
-
-def full_name(encoder: str | None, options: dict[str, str]) -> str | None:
-    """Fold the --encoder-... options into the encoder's name."""
-    given = {key: value for key, value in options.items() if value}
-    if not given:
-        return encoder
-    if encoder is None or not encoder.startswith("onnx:"):
-        raise UsageError(
-            f"--encoder-{next(iter(given))} describes a network of your own: "
-            "name it too, with --encoder onnx:FILE."
-        )
-    return encoder_name(encoder.removeprefix("onnx:"), given)
 
 
 def require_dtype(gallery: Gallery, dtype: str | None) -> None:

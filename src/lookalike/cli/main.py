@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import difflib
 import importlib
+import keyword
 import os
 import sys
 from typing import Any
@@ -27,6 +28,11 @@ COMMANDS = {
     "verify": "Check every file and every number of a gallery.",
     "remove": "Take pictures or a whole source out of a gallery.",
     "compact": "Rewrite a gallery's files without what was removed.",
+    "embed": "Embed a source, or one shard of it, for merging.",
+    "merge": "Join galleries or shards into one gallery.",
+    "export": "Write a gallery's embeddings for other programs.",
+    "import": "Take in embeddings that another program made.",
+    "bench": "Compare search engines on a gallery's embeddings.",
     "demo": "Render a collection of pictures, index it and search it.",
 }
 
@@ -51,7 +57,9 @@ class LazyGroup(click.Group):
         """Import a command's module."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"lookalike.cli.{cmd_name}")
+        # No module can be called import.
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f"lookalike.cli.{name}")
         command: click.Command = module.command
         return command
 

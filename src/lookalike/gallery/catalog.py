@@ -28,6 +28,7 @@ __all__ = [
     "now_utc",
     "read_generation",
     "read_settings",
+    "read_shard",
     "to_image",
     "to_stored_path",
     "write_settings",
@@ -178,6 +179,12 @@ def read_generation(connection: sqlite3.Connection) -> int:
     if found is None or not isinstance(found[0], int):
         raise sqlite3.DatabaseError("the setting 'generation' is missing")
     return found[0]
+
+
+def read_shard(connection: sqlite3.Connection) -> str | None:
+    """Read which shard of a larger job the gallery is, None for a whole one."""
+    found = connection.execute("SELECT value FROM settings WHERE key = 'shard'").fetchone()
+    return None if found is None else str(found[0])
 
 
 def to_image(row: tuple[Any, ...]) -> ImageRecord:

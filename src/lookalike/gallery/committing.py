@@ -234,7 +234,7 @@ class _Application:
             image.width,
             image.height,
             image.format,
-            self._now,
+            image.indexed_at or self._now,
             _storable(image.taken),
             _storable(image.camera),
             image.latitude,

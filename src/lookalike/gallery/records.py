@@ -66,6 +66,7 @@ class NewImage:
         embedding_row: Its row in the embeddings of the same commit. None
             shares the row of a picture with the same content, in the gallery
             or in the same commit: copies are embedded once.
+        indexed_at: When its content was embedded; None for now.
     """
 
     source_id: int
@@ -82,6 +83,7 @@ class NewImage:
     longitude: float | None = None
     metadata: Mapping[str, Any] | None = None
     embedding_row: int | None = None
+    indexed_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

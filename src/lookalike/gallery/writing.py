@@ -18,6 +18,8 @@ from lookalike.gallery.catalog import (
     from_stored_path,
     now_utc,
     read_generation,
+    read_shard,
+    to_stored_path,
 )
 from lookalike.gallery.committing import Change, apply_change, bury, checked_rows, insert_segment
 from lookalike.gallery.connections import checkpoint, connect_writer
@@ -179,6 +181,43 @@ class GalleryWriter:
                 path = from_stored_path(stored)
                 found[path] = Skipped(source_id, path, *rest)
             return found
+
+    def known(self, source_id: int, paths: Sequence[str]) -> dict[str, KnownImage]:
+        """Map those of some paths of a source that are images to what is known of them."""
+        query = (
+            "SELECT image_id, size_bytes, mtime_ns, content_hash FROM images "
+            "WHERE source_id = ? AND path = ?"
+        )
+        found = {}
+        with self._writing() as connection:
+            for path in paths:
+                row = connection.execute(query, (source_id, to_stored_path(path))).fetchone()
+                if row is not None:
+                    found[path] = KnownImage(*row)
+        return found
+
+    def keep_to_shard(self, shard: str) -> None:
+        """Make an empty gallery one shard of a larger job, which it stays for good.
+
+        Args:
+            shard: As in ``"3/10"``.
+
+        Raises:
+            GalleryError: It is another shard, or holds whole sources.
+        """
+        with self._writing() as connection, self._all_or_nothing():
+            stored = read_shard(connection)
+            if stored == shard:
+                return
+            if stored is not None or connection.execute("SELECT 1 FROM sources").fetchone():
+                holds = "whole sources" if stored is None else f"shard {stored}"
+                raise GalleryError(
+                    f"Shard {shard} was asked for, but the gallery {self._folder} holds {holds}: "
+                    "name a folder of its own for each shard."
+                )
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("INSERT INTO settings (key, value) VALUES ('shard', ?)", (shard,))
+            self._commit()
 
     def has_content(self, content_hash: str) -> bool:
         """Whether an image with this content lends its embedding to copies."""

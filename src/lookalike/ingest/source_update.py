@@ -22,6 +22,7 @@ from lookalike.ingest.pipeline import Loaded, Pipeline
 from lookalike.ingest.planning import Moves, Plan, make_plan
 from lookalike.ingest.removing import REMOVED_BY_HAND
 from lookalike.ingest.report import SkippedFile, UpdateReport
+from lookalike.ingest.sharding import Shard, Sieve
 from lookalike.ingest.timing import Progress, StageClock
 
 __all__ = ["ProgressListener", "SourceUpdate"]
@@ -58,6 +59,7 @@ class SourceUpdate:
         self._metadata = metadata
         self._on_progress = on_progress
         self._known: Mapping[str, KnownImage] = {}
+        self._shard = None if gallery.shard is None else Shard.parse(gallery.shard)
         self._plan = Plan()
         self._moves = Moves(())
         self._out_of_sight: tuple[str, ...] = ()
@@ -88,11 +90,12 @@ class SourceUpdate:
                 exclude=(str(self._gallery.path),), on_unreadable=unseen.append
             )
             skipped = self._writer.skipped(self._record.source_id)
-            plan = make_plan(found, self._known, skipped)
+            sieve = Sieve(self._shard)
+            plan = make_plan(sieve.kept(found), self._known, skipped)
         self._out_of_sight = tuple(unseen)
         self._plan = plan.sparing(self._is_out_of_sight)
         self._moves = Moves(self._plan.gone.values())
-        if plan.files or (self._known and self._record.kind in {"file", "list"}):
+        if plan.files or sieve.others or (self._known and self._record.kind in {"file", "list"}):
             return
         if self._known:
             raise NoImagesFound(
@@ -192,7 +195,8 @@ class SourceUpdate:
         tally = self._batch.tally
         left = len(self._known) + tally.added - len(tally.lost) - len(self._moves.left())
         failed = [item for item in self._skipped() if item.reason != REMOVED_BY_HAND]
-        if left or not failed:
+        # All files of a small shard may be broken while the source is sound.
+        if left or not failed or self._shard is not None:
             return
         raise NoImagesFound(
             f"None of the {len(failed)} picture files of {self._record.location} can be read; "

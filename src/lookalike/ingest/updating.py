@@ -10,6 +10,7 @@ from lookalike.encoders import Encoder
 from lookalike.errors import GalleryError, NoImagesFound, SourceNotFound, StorageFull, UsageError
 from lookalike.gallery import Gallery, GalleryWriter
 from lookalike.images import Source, open_source
+from lookalike.images.sources import KINDS
 from lookalike.ingest.metadata import MetadataTable
 from lookalike.ingest.report import UpdateReport
 from lookalike.ingest.source_update import ProgressListener, SourceUpdate
@@ -89,11 +90,15 @@ def update_images(
     """
     require_same_space(encoder.space, gallery.space, owner=f"The gallery {gallery.path}")
     with gallery.writer() as writer:
-        records = gallery.sources()
+        records = [record for record in gallery.sources() if record.kind in KINDS]
         if not records:
+            has = (
+                "only imported embeddings, which no file changes"
+                if len(gallery)
+                else "no source yet"
+            )
             raise NoImagesFound(
-                f"The gallery {gallery.path} has no source yet: "
-                "name a folder, lookalike index FOLDER."
+                f"The gallery {gallery.path} has {has}: name a folder, lookalike index FOLDER."
             )
         updates = [
             SourceUpdate(gallery, writer, record, encoder, metadata, on_progress)
@@ -147,6 +152,8 @@ def refuse_overlap(gallery: Gallery, source: Source) -> None:
     if source.kind == "list":
         return
     for record in gallery.sources():
+        if record.kind not in KINDS:  # embeddings that were imported have no folder
+            continue
         other = Source(record.kind, record.location)
         if other.kind == "list" or "folder" not in {source.kind, other.kind}:
             continue

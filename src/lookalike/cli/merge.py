@@ -1,0 +1,72 @@
+"""``lookalike merge``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import click
+
+from lookalike.cli.examples import ExampleCommand
+from lookalike.cli.interrupts import Interrupted
+from lookalike.cli.new_gallery import opened_or_new
+from lookalike.cli.options import located_gallery, logging_options
+from lookalike.cli.output import counted, say, shown_path
+from lookalike.cli.progress import counting_bar
+from lookalike.gallery import Gallery
+from lookalike.ingest import MergeReport, common_space, merge_galleries
+
+EXAMPLES = (
+    ("lookalike merge shards/* --into photos.gallery", "The shards of one job."),
+    ("lookalike merge ~/anna ~/ben --into both.gallery", "Two galleries; both stay as they are."),
+)
+
+
+@click.command("merge", cls=ExampleCommand, examples=EXAMPLES)
+@click.argument("galleries", nargs=-1, required=True, metavar="DIR...")
+@click.option(
+    "--into",
+    required=True,
+    metavar="GALLERY",
+    help="The gallery that takes them in; made if it is not there.",
+)
+@logging_options
+def command(galleries: tuple[str, ...], into: str) -> None:
+    """Copy the images of galleries or shards into one gallery.
+
+    The pictures themselves are not read and need not be there. Refused before
+    anything is written: galleries of different encoders, a picture that two of
+    them hold, and one that GALLERY holds with other content. Ctrl-C is safe at
+    any moment: the same command goes on from there.
+    """
+    with ExitStack() as stack:
+        inputs = [
+            stack.enter_context(Gallery.open(located_gallery(folder))) for folder in galleries
+        ]
+        space, dtype = common_space(inputs)
+        target = stack.enter_context(opened_or_new(located_gallery(into), space, dtype=dtype))
+        done = run(inputs, target)
+        show(done, target)
+
+
+def run(inputs: list[Gallery], target: Gallery) -> MergeReport:
+    """Merge with a progress bar."""
+    try:
+        with counting_bar("Merging") as tell:
+            return merge_galleries(inputs, target, on_progress=tell)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Interrupted with {counted(len(target), 'picture')} safe in the gallery "
+            f"{target.path}: the same command goes on from there."
+        ) from None
+
+
+def show(done: MergeReport, target: Gallery) -> None:
+    """Print what was done."""
+    say(f"{counted(len(target), 'picture')} in {shown_path(target.path)}")
+    say(f"  added    {done.added:,}")
+    if done.already:
+        say(f"  already  {done.already:,}")
+    if done.copies:
+        say(f"  {counted(done.copies, 'exact copy', 'exact copies')} share an embedding")
+    if done.skipped:
+        say(f"  {counted(done.skipped, 'file')} that cannot be used, as the inputs say")

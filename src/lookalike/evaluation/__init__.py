@@ -1,0 +1,1 @@
+"""Evaluation: how good and how fast, on one's own pictures."""
