@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from lookalike.errors import UsageError
 from lookalike.index.collapsing import find_copies
 from lookalike.index.config import IndexConfig, training_rows_needed
-from lookalike.index.exact import ExactIndex, live_mask
+from lookalike.index.exact import ExactIndex, live_mask, require_shape
 from lookalike.index.faiss_index import NO_COPIES, FaissIndex, RowNumbers, layers
-from lookalike.index.faiss_library import faiss_library
+from lookalike.index.faiss_library import faiss_library, reason
 from lookalike.index.flat import FlatIndex
+from lookalike.index.gpu import belongs_on_gpu
 from lookalike.index.metrics import scaled
 from lookalike.index.protocol import Index
 from lookalike.vectors import FloatRows, gathered
 
-__all__ = ["build_index"]
+__all__ = ["build_index", "reason"]
 
 # Called with rows added so far and rows in all.
 Listener = Callable[[int, int], None]
@@ -53,35 +54,30 @@ def build_index(
         on_progress: Called with rows done and rows in all.
 
     Raises:
-        UsageError: There are too few rows to train it, or FAISS refuses the
-            factory string.
+        UsageError: There are too few rows to train it, FAISS refuses the
+            factory string, or there is no GPU for the device ``gpu``.
     """
     gone = np.asarray([] if dead is None else dead, dtype=np.int64)
     if config.kind == "exact":
+        belongs_on_gpu(None, config.device)
         return ExactIndex(blocks, dim=dim, dead=gone, metric=config.metric)
     if config.kind == "flat" and config.codes == "float32" and config.front(dim)[0] == "":
-        return FlatIndex(blocks, dim=dim, dead=gone, metric=config.metric)
+        return FlatIndex(blocks, dim=dim, dead=gone, metric=config.metric, device=config.device)
     for block in blocks:
         require_shape(block, dim)
     total = sum(len(block) for block in blocks)
     living = np.flatnonzero(live_mask(gone, 0, total))
-    base = empty_structure(config, len(living), dim)
-    copies = find_copies(blocks, gone) if is_graph(base) else NO_COPIES
-    rows = np.setdiff1d(living, copies.copy, assume_unique=True) if len(copies.copy) else living
-    refine = empty_refinement(config, dim)
     if trained is None:
-        train(base, refine, blocks, rows, config)
+        base, refine = empty_structure(config, len(living), dim), empty_refinement(config, dim)
     else:
         base, refine = emptied(trained)
+    copies = find_copies(blocks, gone) if is_graph(base) else NO_COPIES
+    rows = np.setdiff1d(living, copies.copy, assume_unique=True) if len(copies.copy) else living
+    if trained is None:
+        train(base, refine, blocks, rows, config)
     index = FaissIndex(base, refine, config, RowNumbers(rows, copies))
     fill(index, blocks, rows, on_progress)
     return index
-
-
-def require_shape(block: FloatRows, dim: int) -> None:
-    """Refuse a block that holds something else."""
-    if block.ndim != 2 or block.shape[1] != dim:
-        raise UsageError(f"A block needs shape (rows, {dim}); this has {block.shape}.")
 
 
 def empty_structure(config: IndexConfig, rows: int, dim: int) -> Any:
@@ -99,8 +95,10 @@ def empty_structure(config: IndexConfig, rows: int, dim: int) -> Any:
         index = faiss.index_factory(dim, factory, metric)
     except RuntimeError as error:
         raise UsageError(
-            f"FAISS refuses the factory string {factory!r} for dim {dim}: {reason(error)}."
+            f"FAISS refuses the factory string {factory!r} for dim {dim} and the metric "
+            f"{config.metric!r}: {reason(error)}."
         ) from error
+    require_usable(index, factory, metric)
     bare = layers(index)[-1]
     if hasattr(bare, "do_polysemous_training"):
         bare.do_polysemous_training = False  # minutes, for a search mode that is not used
@@ -109,10 +107,19 @@ def empty_structure(config: IndexConfig, rows: int, dim: int) -> Any:
     return index
 
 
-def reason(error: RuntimeError) -> str:
-    """Take FAISS's words without its source lines."""
-    text = str(error).strip().splitlines()[0]
-    return text.rpartition("Error: ")[2].rpartition("failed: ")[2].strip().rstrip(".") or text
+def require_usable(index: Any, factory: str, metric: int) -> None:
+    """Refuse what FAISS makes of some factory strings and cannot use as it is meant."""
+    faiss = faiss_library()
+    if any(isinstance(layer, faiss.IndexIDMap | faiss.IndexIDMap2) for layer in layers(index)):
+        raise UsageError(
+            f"The factory string {factory!r} numbers rows by IDMap, as Lookalike does for every "
+            "index: leave IDMap out."
+        )
+    if index.metric_type != metric:
+        raise UsageError(
+            f"FAISS builds {factory!r} for the metric 'l2' only: choose that metric, which ranks "
+            "unit rows as 'cosine' does, or another factory string."
+        )
 
 
 def is_graph(index: Any) -> bool:
@@ -156,12 +163,30 @@ def train(
         try:
             if sample is None:
                 raise RuntimeError("it has to be trained, and there are no rows")
+            if config.metric != "l2":
+                train_uncentred(part, sample)
             part.train(sample)
         except RuntimeError as error:
             raise UsageError(
                 f"The index {config.to_factory(len(rows), base.d)} cannot be trained on "
                 f"{count} rows: {reason(error)}."
             ) from error
+
+
+def train_uncentred(index: Any, sample: NDArray[np.float32]) -> None:
+    """Train principal components whose map leaves the mean in.
+
+    FAISS's map subtracts the mean from queries and rows alike. That changes no
+    distance, but from each inner product it takes the row's own product with the
+    mean: another ranking, wherever the embeddings do not lie around zero.
+    """
+    faiss = faiss_library()
+    if not isinstance(faiss.downcast_index(index), faiss.IndexPreTransform):
+        return
+    first = faiss.downcast_VectorTransform(index.chain.at(0))
+    if isinstance(first, faiss.PCAMatrix) and not first.is_trained:
+        first.train(sample)
+        first.have_bias = False
 
 
 def emptied(index: FaissIndex) -> tuple[Any, Any | None]:

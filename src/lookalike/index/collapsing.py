@@ -17,7 +17,8 @@ from lookalike.vectors import FloatRows, gathered
 
 __all__ = ["Copies", "find_copies"]
 
-SLICE_ROWS = 65536
+# A slice of this many rows of 512 float16 is 8 MB, and so are its products.
+SLICE_ROWS = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,11 @@ def find_copies(blocks: Sequence[FloatRows], dead: NDArray[np.int64]) -> Copies:
 
 def hashed(rows: FloatRows) -> NDArray[np.uint64]:
     """Hash each row's bytes to 64 bits: random odd multipliers, summed modulo 2^64."""
-    words = np.ascontiguousarray(rows).view(f"u{rows.dtype.itemsize}").astype(np.uint64)
+    whole = rows.shape[1] * rows.dtype.itemsize % 8 == 0
+    word = np.dtype(np.uint64) if whole else np.dtype(f"u{rows.dtype.itemsize}")
+    words = np.ascontiguousarray(rows).view(word).astype(np.uint64, copy=False)
     dice = np.random.default_rng(rows.shape[1])
-    factors = dice.integers(0, 2**64, rows.shape[1], dtype=np.uint64) | np.uint64(1)
+    factors = dice.integers(0, 2**64, words.shape[1], dtype=np.uint64) | np.uint64(1)
     return np.asarray((words * factors).sum(axis=1, dtype=np.uint64))
 
 

@@ -15,12 +15,13 @@ Codes = Literal["float32", "float16", "int8"]
 Reduction = Literal["none", "pca", "opq", "rotate"]
 Refinement = Literal["none", "float32", "float16", "int8"]
 Metric = Literal["cosine", "inner_product", "l2"]
+Device = Literal["auto", "cpu", "gpu"]
 
 # FAISS's own bound: k-means warns with fewer points per centroid.
 ROWS_PER_LIST = 39
 # Vectors of that many numbers lose little when only their first principal
 # components are scanned and the candidates are scored again in full.
-REDUCED_DIM = 128
+REDUCED_DIM = 160
 SCALAR_QUANTIZERS = {"float32": "Flat", "float16": "SQfp16", "int8": "SQ8"}
 
 
@@ -56,7 +57,7 @@ class IndexConfig:
             directions of most variance, ``opq`` also spreads it over the codes
             (slow to train), ``rotate`` turns at random, which RaBitQ needs.
             ``ivf-pq`` reduces by ``pca``, ``ivf-rabitq`` rotates, unless told.
-        reduced_dim: Numbers kept. None: 128 for ``pca`` where there are more.
+        reduced_dim: Numbers kept. None: 160 for ``pca`` where there are more.
             Too few: the right row is not among the candidates. Too many: no gain.
         refine: How rows are kept beside the codes, to score the best candidates
             again. Default float16 where codes are coarse, none elsewhere. int8
@@ -65,6 +66,9 @@ class IndexConfig:
             as they are; ``l2`` scores by minus the squared distance. On unit rows
             all three rank alike; ``l2`` scans 4-bit codes several times slower.
         factory: For ``kind="factory"``: FAISS's string, ``IVF1024,SQ8`` for example.
+        device: ``auto`` searches ``flat`` (float32) and ``ivf`` on a GPU where a FAISS
+            built for GPUs finds one, filtered searches apart; ``cpu`` never; ``gpu``
+            refuses to go without.
     """
 
     kind: Kind = "exact"
@@ -79,11 +83,13 @@ class IndexConfig:
     refine: Refinement | None = None
     metric: Metric = "cosine"
     factory: str = ""
+    device: Device = "auto"
 
     def __post_init__(self) -> None:
         require_choice("Index kind", self.kind, get_args(Kind))
         require_choice("Codes", self.codes, get_args(Codes))
         require_choice("Metric", self.metric, get_args(Metric))
+        require_choice("Device", self.device, get_args(Device))
         require_choice("Reduction", self.reduction, (None, *get_args(Reduction)))
         require_choice("Refine", self.refine, (None, *get_args(Refinement)))
         for name in ("nlist", "pq_m", "hnsw_m", "ef_construction", "reduced_dim"):
@@ -103,7 +109,8 @@ class IndexConfig:
     @property
     def is_exact(self) -> bool:
         """Whether every row is compared in full, so that the recall is 1."""
-        return self.kind == "exact" or (self.kind == "flat" and self.codes == "float32")
+        is_plain = self.codes == "float32" and self.reduction in {None, "none"}
+        return self.kind == "exact" or (self.kind == "flat" and is_plain)
 
     @property
     def refine_codes(self) -> str:
@@ -224,9 +231,7 @@ def known_fields(cls: type[Any], stored: dict[str, Any]) -> dict[str, Any]:
 
 def training_rows_needed(config: IndexConfig, rows: int) -> int:
     """Say how many rows a configuration needs before it can be trained on ``rows`` of them."""
-    if config.kind in {"exact", "factory"}:
-        return 1
-    needed = 1
+    needed = 0
     if config.kind.startswith("ivf"):
         needed = ROWS_PER_LIST * config.lists(rows)
     if config.kind == "ivf-pq":

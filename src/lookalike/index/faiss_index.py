@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.errors import UsageError
 from lookalike.index.collapsing import Copies
 from lookalike.index.config import IndexConfig, SearchParams
 from lookalike.index.exact import require_k
-from lookalike.index.faiss_library import faiss_library
+from lookalike.index.faiss_library import faiss_library, reason
+from lookalike.index.gpu import GpuCopy, belongs_on_gpu
 from lookalike.index.metrics import scaled, scaled_queries
 from lookalike.vectors import FloatRows, Neighbors, padded, rank
 
@@ -51,8 +53,8 @@ class RowNumbers:
         """Let copies answer too, beside the row that stands for them."""
         if not len(self.copies.first):
             return found
-        first = np.searchsorted(self.copies.first, found.rows, side="left")
-        last = np.searchsorted(self.copies.first, found.rows, side="right")
+        first = self.copies.first.searchsorted(found.rows, side="left")
+        last = self.copies.first.searchsorted(found.rows, side="right")
         if allowed is None and (first == last).all():
             return found
         lines = []
@@ -124,8 +126,10 @@ class FaissIndex:
         self.has_lists = isinstance(self._bare, faiss.IndexIVF)
         self.has_graph = isinstance(self._bare, faiss.IndexHNSW)
         self.is_refined = any(isinstance(layer, faiss.IndexRefine) for layer in self._layers)
-        self._prepared: dict[SearchParams, tuple[Any, ...]] = {}
+        self._prepared: dict[tuple[SearchParams, SearchParams], tuple[Any, ...]] = {}
         self._size_bytes: int | None = None
+        self._is_for_gpu = belongs_on_gpu(self._index, config.device)
+        self._gpu: GpuCopy | None = None
 
     @property
     def dim(self) -> int:
@@ -162,19 +166,25 @@ class FaissIndex:
         """Find about the k rows of highest score for each query ``(n, dim)``."""
         require_k(k)
         asked = scaled_queries(queries, self._dim, self.config.metric)
-        chosen = self.params if params is None else params.over(self.params)
         count = min(k, len(self.numbers.rows))
         if not count:
             return nothing(len(asked), k)
-        if allowed is None:
-            prepared = self._prepared.get(chosen)
-            if prepared is None:
-                prepared = self._prepared[chosen] = self._faiss_params(chosen)
-        else:
-            prepared = self._faiss_params(chosen, self.numbers.positions(allowed))
-        scores, positions = self._index.search(asked, count, params=prepared[0])
+        prepared = self._prepared_params(params or self.params, allowed)
+        try:
+            searched = self._index
+            if self._is_for_gpu and allowed is None:
+                searched = self._moved(count, params or self.params)
+            scores, positions = searched.search(asked, count, params=prepared[0])
+        except RuntimeError as error:
+            raise UsageError(self._refusal(error, is_masked=allowed is not None)) from error
         found = self._answer(scores, positions, k)
         return self.numbers.fanned_out(found, k, allowed)
+
+    def _refusal(self, error: RuntimeError, *, is_masked: bool) -> str:
+        """Say which search FAISS has not learned."""
+        name = self.config.factory or self.config.kind
+        way = " under a filter" if is_masked else ""
+        return f"FAISS cannot search the index {name!r}{way}: {reason(error)}."
 
     def add(self, embeddings: FloatRows, rows: NDArray[np.int64]) -> None:
         """Add rows ``(n, dim)`` under their numbers, before the index is shared."""
@@ -190,6 +200,14 @@ class FaissIndex:
             self.refine.add(given)
             self._index.ntotal = self.refine.ntotal
         self._size_bytes = None
+        self._gpu = None
+
+    def _moved(self, count: int, params: SearchParams) -> Any:
+        """Take the copy on the GPU, made when it is first needed, if it can do this search."""
+        if self._gpu is None:
+            self._gpu = GpuCopy(self._index)
+        nprobe = params.over(self.params).nprobe or 1
+        return self._gpu if self._gpu.takes(count, nprobe) else self._index
 
     def _answer(
         self, scores: NDArray[np.float32], positions: NDArray[np.int64], k: int
@@ -198,7 +216,7 @@ class FaissIndex:
         if self.config.metric == "l2":
             scores = -scores
         rows = self.numbers.named(positions)
-        if (rows[:, -1] < 0).any():
+        if rows[:, -1].min(initial=0) < 0:
             scores = np.where(rows < 0, np.float32(-np.inf), scores)
         if scores.shape[1] > 1 and (scores[:, 1:] == scores[:, :-1]).any():
             order = np.lexsort((rows, -scores), axis=1)
@@ -210,6 +228,18 @@ class FaissIndex:
         wide.scores[:, : scores.shape[1]] = scores
         wide.rows[:, : scores.shape[1]] = rows
         return wide
+
+    def _prepared_params(
+        self, params: SearchParams, allowed: NDArray[np.bool_] | None
+    ) -> tuple[Any, ...]:
+        """Make FAISS's parameters; without a mask they are made once and kept."""
+        if allowed is not None:
+            mask = self.numbers.positions(allowed)
+            return self._faiss_params(params.over(self.params), mask)
+        asked = params, self.params
+        if asked not in self._prepared:
+            self._prepared[asked] = self._faiss_params(params.over(self.params))
+        return self._prepared[asked]
 
     def _faiss_params(
         self, chosen: SearchParams, mask: NDArray[np.bool_] | None = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-__all__ = ["faiss_library", "use_matrix_product_from"]
+__all__ = ["faiss_library", "reason", "use_matrix_product_from"]
 
 
 def faiss_library() -> Any:
@@ -12,6 +13,13 @@ def faiss_library() -> Any:
     import faiss
 
     return faiss
+
+
+def reason(error: RuntimeError) -> str:
+    """Take FAISS's words without its function names and source lines."""
+    text = str(error).strip().splitlines()[0]
+    words = re.sub(r"^Error in .* at \S+:\d+: (Error: )?", "", text)
+    return words.rpartition("failed: ")[2].strip().rstrip(".") or text
 
 
 def use_matrix_product_from(threshold: int) -> None:

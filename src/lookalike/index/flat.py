@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.index.config import SearchParams
-from lookalike.index.exact import NOTHING, Ranked, live_mask, require_k
+from lookalike.index.exact import (
+    NOTHING,
+    ExactIndex,
+    Ranked,
+    live_mask,
+    require_k,
+    require_shape,
+    selecting,
+)
 from lookalike.index.faiss_library import faiss_library, use_matrix_product_from
+from lookalike.index.gpu import GpuCopy, belongs_on_gpu
 from lookalike.index.metrics import rounding, scaled, scaled_queries
+from lookalike.index.scanning import FEW_QUERIES
 from lookalike.vectors import FloatRows, Neighbors, exact_scores, padded, rank
 
 __all__ = ["FlatIndex"]
@@ -30,6 +41,7 @@ class FlatIndex:
         dim: Length of an embedding.
         dead: Sorted rows that must not be found.
         metric: As in ``IndexConfig``.
+        device: As in ``IndexConfig``.
     """
 
     def __init__(
@@ -39,6 +51,7 @@ class FlatIndex:
         dim: int,
         dead: NDArray[np.int64] | None = None,
         metric: str = "cosine",
+        device: str = "auto",
     ) -> None:
         faiss = faiss_library()
         gone = np.asarray([] if dead is None else dead, dtype=np.int64)
@@ -52,6 +65,7 @@ class FlatIndex:
         rows: list[NDArray[np.int64]] = []
         offset = 0
         for block in blocks:
+            require_shape(block, dim)
             alive = live_mask(gone, offset, len(block))
             for start in range(0, len(block), ADDED_ROWS):
                 part = slice(start, start + ADDED_ROWS)
@@ -61,6 +75,7 @@ class FlatIndex:
             rows.append(offset + np.flatnonzero(alive))
             offset += len(block)
         self._rows = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
+        self._gpu = GpuCopy(self._index) if belongs_on_gpu(self._index, device) else None
 
     @property
     def dim(self) -> int:
@@ -86,7 +101,6 @@ class FlatIndex:
         allowed: NDArray[np.bool_] | None = None,
     ) -> Neighbors:
         """Find the k rows of highest score for each query ``(n, dim)``; params change nothing."""
-        faiss = faiss_library()
         require_k(k)
         queries = scaled_queries(queries, self._dim, self._metric)
         use_matrix_product_from(4 * self._dim)
@@ -94,8 +108,9 @@ class FlatIndex:
         available = self.size if mask is None else int(mask.sum())
         if not available:
             return padded([NOTHING] * len(queries), k)
-        bits = None if mask is None else np.packbits(mask, bitorder="little")
-        chosen = None if bits is None else faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
+        if mask is not None and len(queries) > FEW_QUERIES:
+            return self._multiplied(queries, k, mask)
+        chosen, *_kept = (None,) if mask is None else selecting(mask)
         fetched = min(k + MARGIN, available)
         scores, positions = self._found(queries, fetched, chosen)
         answers = []
@@ -111,8 +126,22 @@ class FlatIndex:
     def _found(
         self, queries: NDArray[np.float32], count: int, chosen: Any
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        scores, positions = self._index.search(queries, count, params=chosen)
+        is_moved = self._gpu is not None and chosen is None and self._gpu.takes(count, 1)
+        searched: Any = self._gpu if is_moved else self._index
+        scores, positions = searched.search(queries, count, params=chosen)
         return (-scores if self._metric == "l2" else scores), positions
+
+    def _multiplied(
+        self, queries: NDArray[np.float32], k: int, mask: NDArray[np.bool_]
+    ) -> Neighbors:
+        """Search a batch under a mask, for which FAISS multiplies no matrices (7 times slower)."""
+        found = self._exact.search(queries, k, allowed=mask)
+        return Neighbors(found.scores, np.append(self._rows, -1)[found.rows])
+
+    @cached_property
+    def _exact(self) -> ExactIndex:
+        """Exact search over FAISS's own memory."""
+        return ExactIndex([self._embeddings()], dim=self._dim, metric=self._metric, is_scaled=True)
 
     def _ranked(self, query: NDArray[np.float32], positions: NDArray[np.int64], k: int) -> Ranked:
         found = np.sort(positions[positions >= 0])

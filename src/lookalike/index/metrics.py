@@ -37,9 +37,14 @@ def scaled_queries(queries: FloatRows, dim: int, metric: str) -> NDArray[np.floa
     if metric != "cosine":
         return scaled(rows, metric)
     if rows.dtype == np.float32:
-        lengths = np.einsum("nd,nd->n", rows, rows)
-        if (np.abs(lengths - 1) < 2e-7).all():
+        away = np.abs(np.einsum("nd,nd->n", rows, rows) - 1)
+        if away.max(initial=0) < 2e-7:
             return np.ascontiguousarray(rows, dtype=np.float32)
+        # Only those: a query is answered alike alone and beside one of another length.
+        bent = ~(away < 2e-7)
+        rows = rows.copy()
+        rows[bent] = to_queries(rows[bent], dim)
+        return np.ascontiguousarray(rows, dtype=np.float32)
     return to_queries(rows, dim)
 
 
