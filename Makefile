@@ -1,10 +1,13 @@
 # make demo    the main job, on rendered pictures; IMAGES=~/Pictures for your own
 # make test    the core's tests (no torch), a few minutes
 # make test-all, make check, make bench, make docs, make clean
+# make bench-search ROWS=1000000    search engines side by side; needs the shared pictures
 
 PYTHON ?= python3
 VENV ?= .venv
 HEAVY ?= .venv-heavy
+PEERS ?= .venv-bench
+ROWS ?= 100000
 BIN := $(VENV)/bin
 DEMO ?= demo
 IMAGES ?=
@@ -13,7 +16,7 @@ IMAGES ?=
 PINS := pyproject.toml constraints.txt
 INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
-.PHONY: demo test test-all check bench docs clean
+.PHONY: demo test test-all check bench bench-search docs clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/python:
@@ -62,8 +65,18 @@ bench: $(VENV)/.test
 	$(BIN)/python bench/extraction.py
 	$(BIN)/python bench/first_answer.py
 
+$(PEERS)/.done: $(PINS) bench/requirements.txt
+	@$(PYTHON) -m venv $(PEERS)
+	@echo "Installing the engines to compare with into $(PEERS) ..."
+	@$(PEERS)/bin/python $(INSTALL) '.[test,plot]' -r bench/requirements.txt
+	@$(PEERS)/bin/python -m pip install --quiet --no-deps autofaiss==2.18.0 embedding-reader==1.8.1
+	@touch $@
+
+bench-search: $(PEERS)/.done
+	$(PEERS)/bin/python bench/search.py --rows $(ROWS)
+
 docs: $(VENV)/.test
 	$(BIN)/python docs/make_cli_reference.py
 
 clean:
-	rm -rf $(VENV) $(HEAVY) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(HEAVY) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache

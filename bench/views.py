@@ -9,7 +9,7 @@ validation pictures of tiny-ImageNet are the queries and lie in no gallery. A pr
 component analysis of the first rows brings 1280 numbers down to 512, the length that the
 field's usual encoders give.
 
-Writes ``base.npy`` (rows, 512) as float16, ``queries.npy`` (5000, 512) as float32, both of
+Writes ``base-ROWS.npy`` (rows, 512) as float16, ``queries.npy`` (5000, 512) as float32, both of
 unit rows. Parts that are there already are not made again.
 """
 
@@ -167,7 +167,7 @@ def main() -> None:
         asked = np.concatenate(list(embedded(network, [(data, None) for data in queries])))
         np.save(out / "queries.npy", reduced(asked, *axes))
     joined = np.lib.format.open_memmap(
-        out / "base.npy", mode="w+", dtype=np.float16, shape=(given.rows, DIM)
+        out / f"base-{given.rows}.npy", mode="w+", dtype=np.float16, shape=(given.rows, DIM)
     )
     for number, part in enumerate(parts):
         rows = np.load(part)

@@ -24,6 +24,7 @@ __all__ = ["COMMANDS", "main", "program", "run"]
 COMMANDS = {
     "index": "Make a folder of pictures searchable, or bring it up to date.",
     "search": "Find the pictures that look like a picture.",
+    "tune": "Build the fastest index that finds what you ask for, and measure it.",
     "info": "Show what a gallery holds.",
     "verify": "Check every file and every number of a gallery.",
     "remove": "Take pictures or a whole source out of a gallery.",
