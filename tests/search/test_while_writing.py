@@ -11,9 +11,9 @@ import pytest
 
 from lookalike.errors import GalleryError
 from lookalike.gallery import Touch
+from lookalike.index.live import LiveIndex
 from lookalike.ingest import add_images, remove_source
 from lookalike.search import Searcher
-from lookalike.search import searcher as room
 
 RED = np.array([1, 0, 0], dtype=np.float32)
 
@@ -23,21 +23,15 @@ def meanwhile(monkeypatch):
     """Let something happen after each search of the index, before its rows are read."""
     happen = []
 
-    class Interrupted:
-        def __init__(self, index):
-            self._index = index
-            self.size = index.size
+    explained = LiveIndex.explained
 
-        def search(self, queries, k):
-            found = self._index.search(queries, k)
-            for event in happen:
-                event()
-            return found
+    def interrupted(index, *given, **named):
+        found = explained(index, *given, **named)
+        for event in happen:
+            event()
+        return found
 
-    build_index = room.build_index
-    monkeypatch.setattr(
-        room, "build_index", lambda *given, **named: Interrupted(build_index(*given, **named))
-    )
+    monkeypatch.setattr(LiveIndex, "explained", interrupted)
     return happen
 
 

@@ -86,7 +86,7 @@ def bar(title: str, waiting: str) -> Iterator[Callable[[int, int, str, str], Non
             if now - shown < REFRESH_SECONDS and done < total:
                 return
             shown = now
-            counts = f"{done:,}/{total:,} {rate}".rstrip()
-            drawn.update(task, completed=done, total=total, counts=counts, remark=remark)
+            counts = f"{done:,}/{total:,} {rate}".rstrip() if total else rate
+            drawn.update(task, completed=done, total=total or None, counts=counts, remark=remark)
 
         yield update

@@ -16,6 +16,7 @@ from lookalike.cli.options import expanded, gallery_option, located_gallery, log
 from lookalike.cli.output import note, printable, shown_path
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
+from lookalike.index import IndexConfig, SearchParams
 from lookalike.search import Results, Searcher
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ EXAMPLES = (
     (
         "lookalike search query.jpg --exclude-self --min-score .5 --sheet found.jpg",
         "Only close ones, without the query itself, drawn side by side.",
+    ),
+    (
+        "lookalike search query.jpg --where \"label = 'cat' AND width > 800\" --explain",
+        "Only among some pictures; and how they were searched.",
     ),
     ("curl -s https://example.org/p.jpg | lookalike search -", "A picture without a file."),
 )
@@ -70,6 +75,43 @@ EXAMPLES = (
     "What looks alike depends on the encoder: with the one in the box, try .5 and look.",
 )
 @click.option(
+    "--where",
+    metavar="FILTER",
+    help="Search only among the pictures that a filter lets through: comparisons of columns "
+    "and metadata, joined by AND, OR and NOT.",
+)
+@click.option(
+    "--nprobe",
+    type=WholeNumber(1),
+    metavar="N",
+    help="Lists that an index of an ivf kind looks into. More find more and take longer. "
+    "Default: what it was tuned to.",
+)
+@click.option(
+    "--ef-search",
+    type=WholeNumber(1),
+    metavar="N",
+    help="Candidates that an index of the kind hnsw keeps on its walk. More find more and "
+    "take longer. Default: what it was tuned to.",
+)
+@click.option(
+    "--k-factor",
+    type=click.FloatRange(min=1),
+    metavar="X",
+    help="Candidates that an index with coarse codes scores again, as a multiple of -k. "
+    "Default: what it was tuned to.",
+)
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Compare with every picture, whatever index there is.",
+)
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Say on standard error how the gallery was searched; with --json, as plan.",
+)
+@click.option(
     "--encoder",
     metavar="NAME",
     help="Where the gallery's encoder is now, if its file was moved: onnx:FILE.",
@@ -94,6 +136,12 @@ def command(
     k: int,
     include_self: bool,
     min_score: float | None,
+    where: str | None,
+    nprobe: int | None,
+    ef_search: int | None,
+    k_factor: float | None,
+    exact: bool,
+    explain: bool,
     encoder: str | None,
     as_json: bool,
     sheet: str | None,
@@ -111,18 +159,31 @@ def command(
     if sheet is not None:
         require_sheet_file(sheet)
     with Gallery.open(located_gallery(gallery_folder)) as gallery:
-        searcher = Searcher(gallery, loaded(encoder, gallery))
+        # Without rebuilding: the process ends long before an index is built.
+        searcher = Searcher(
+            gallery,
+            loaded(encoder, gallery),
+            index=IndexConfig() if exact else None,
+            is_rebuilding=False,
+        )
         asked: list[Query] = [read_standard_input() if name == "-" else name for name in queries]
         asked += image_ids
         # No more than there are: every hit asked for takes memory.
         most = min(k, max(1, len(gallery)))
         answers = searcher.search_many(
-            asked, most, exclude_self=not include_self, min_score=min_score
+            asked,
+            most,
+            exclude_self=not include_self,
+            min_score=min_score,
+            where=where,
+            params=SearchParams(nprobe, ef_search, k_factor),
         )
         if as_json:
-            show_json(answers)
+            show_json(answers, explain=explain)
         else:
             show(answers)
+            if explain:
+                click.echo(f"plan: {answers[0].plan}", err=True)
         if sheet is not None:
             draw(gallery, asked, answers, sheet)
 
@@ -144,10 +205,11 @@ def read_standard_input() -> bytes:
     return data
 
 
-def show_json(answers: Sequence[Results]) -> None:
+def show_json(answers: Sequence[Results], *, explain: bool = False) -> None:
     """Print one object a line; a byte that is not UTF-8 is a lone surrogate, as Python's are."""
     for results in answers:
-        click.echo(json.dumps(results.to_dict()))
+        plan = results.plan.to_dict() if explain and results.plan else None
+        click.echo(json.dumps(results.to_dict() | ({"plan": plan} if plan else {})))
 
 
 def show(answers: Sequence[Results]) -> None:

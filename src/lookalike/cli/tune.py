@@ -150,7 +150,7 @@ def tune_gallery(
 
         def tell(what: str, done: int, total: int) -> None:
             if update is not None:
-                update(done, max(total, 1), "", what)
+                update(done, total, "", what)
 
         tuned = tune(
             snapshot.blocks,

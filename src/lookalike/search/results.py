@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from lookalike.gallery import ImageRecord
+from lookalike.index.plans import Plan
 
 __all__ = ["Hit", "Results"]
 
@@ -63,11 +64,13 @@ class Results(Sequence[Hit]):
     Args:
         hits: In order.
         query: What was asked, for people: a path, ``image 12``, ``a picture``.
+        plan: How the gallery was searched for it.
     """
 
-    def __init__(self, hits: Sequence[Hit], *, query: str) -> None:
+    def __init__(self, hits: Sequence[Hit], *, query: str, plan: Plan | None = None) -> None:
         self._hits = tuple(hits)
         self.query = query
+        self.plan = plan
 
     @overload
     def __getitem__(self, position: int) -> Hit: ...
@@ -77,7 +80,7 @@ class Results(Sequence[Hit]):
 
     def __getitem__(self, position: int | slice) -> Hit | Results:
         if isinstance(position, slice):
-            return Results(self._hits[position], query=self.query)
+            return Results(self._hits[position], query=self.query, plan=self.plan)
         return self._hits[position]
 
     def __len__(self) -> int:

@@ -1,0 +1,97 @@
+"""Joining indexes that were trained as one and filled apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.errors import UsageError
+from lookalike.index.building import reason
+from lookalike.index.collapsing import Copies
+from lookalike.index.faiss_index import FaissIndex, RowNumbers, layers
+from lookalike.index.faiss_library import faiss_library
+
+__all__ = ["merge_indexes"]
+
+
+def merge_indexes(indexes: Sequence[FaissIndex], row_offsets: Sequence[int]) -> FaissIndex:
+    """Join indexes into the one that would have been built over all their rows.
+
+    Args:
+        indexes: Built with the same lists and codes: all but the first with
+            ``build_index(..., trained=first)``. They stay as they are.
+        row_offsets: What to add to each one's row numbers, ascending.
+
+    Raises:
+        UsageError: There are none, they are graphs, or they were not trained as one.
+    """
+    if not indexes or len(indexes) != len(row_offsets):
+        raise UsageError(
+            f"{len(indexes)} indexes with {len(row_offsets)} row offsets cannot be merged: "
+            "give at least one index, and an offset for each."
+        )
+    first = indexes[0]
+    if any(index.has_graph for index in indexes):
+        raise UsageError(
+            "Graphs (index kind 'hnsw') cannot be merged: build one over all rows, or use one "
+            "of the 'ivf' kinds."
+        )
+    base, refine = copied(first.base), copied(first.refine)
+    learned = [learning(part) for part in (first.base, first.refine)]
+    for number, index in enumerate(indexes[1:], start=1):
+        if [learning(part) for part in (index.base, index.refine)] != learned:
+            raise UsageError(
+                f"Index {number} was trained apart from the first, so that its lists and codes "
+                "mean something else: build it with trained= the first one."
+            )
+        append(base, copied(index.base))
+        if refine is not None:
+            append(refine, copied(index.refine))
+    return FaissIndex(base, refine, first.config, joined(indexes, row_offsets), params=first.params)
+
+
+def joined(indexes: Sequence[FaissIndex], row_offsets: Sequence[int]) -> RowNumbers:
+    """Number the rows of all indexes in one row."""
+    numbers = [index.numbers for index in indexes]
+
+    def moved(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+        return np.concatenate(
+            [part + offset for part, offset in zip(parts, row_offsets, strict=True)]
+        )
+
+    copies = Copies(
+        moved([each.copies.first for each in numbers]),
+        moved([each.copies.copy for each in numbers]),
+    )
+    return RowNumbers(moved([each.rows for each in numbers]), copies)
+
+
+def copied(structure: Any | None) -> Any | None:
+    """Copy FAISS's part into memory, mapped or not: merging empties what it takes from."""
+    faiss = faiss_library()
+    return None if structure is None else faiss.deserialize_index(faiss.serialize_index(structure))
+
+
+def learning(structure: Any | None) -> bytes:
+    """Write down all that a structure learned, without its rows."""
+    if structure is None:
+        return b""
+    faiss = faiss_library()
+    empty: Any = copied(structure)
+    empty.reset()
+    return bytes(faiss.serialize_index(empty))
+
+
+def append(target: Any, source: Any) -> None:
+    """Move the rows of one structure behind those of another."""
+    has_lists = isinstance(layers(target)[-1], faiss_library().IndexIVF)
+    try:
+        # Only lists keep positions beside their codes, which have to be moved on.
+        target.merge_from(source, target.ntotal if has_lists else 0)
+    except RuntimeError as error:
+        raise UsageError(
+            f"Indexes of this kind cannot be merged ({reason(error)}): build one over all rows."
+        ) from error
