@@ -11,7 +11,7 @@ import pytest
 
 from lookalike.cli.quantities import DURATION, SIZE
 from lookalike.gallery import Gallery, NewImage
-from lookalike.search.indexing import published_index
+from lookalike.search.published import published_index
 from lookalike.vectors import EmbeddingSpace, unit_rows
 
 ROWS, DIM = 2400, 32
@@ -109,7 +109,7 @@ def test_ctrl_c_leaves_the_index_of_before(lookalike, gallery, monkeypatch):
     def interrupted(*given, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lookalike.search.indexing.publish_index", interrupted)
+    monkeypatch.setattr("lookalike.search.published.publish_index", interrupted)
     done = lookalike("tune", "--gallery", gallery, "--recall", ".8")
     assert done.code == 130
     assert done.err == "lookalike: Interrupted: the gallery's index is as it was before.\n"

@@ -86,7 +86,7 @@ def test_too_little_to_compare(vectors, tmp_path):
 
 
 def test_an_unknown_engine_is_named(vectors, tmp_path):
-    with pytest.raises(UsageError, match="'milvus'.*faiss-flat"):
+    with pytest.raises(UsageError, match=r"'milvus'.*faiss-flat"):
         bench(vectors, tmp_path, "milvus")
 
 

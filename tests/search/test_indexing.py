@@ -16,9 +16,10 @@ from directions import CONFIG, DIM, add, directions, make, publish
 from lookalike.errors import GalleryLocked, GalleryReadOnly, UsageError
 from lookalike.gallery import Gallery
 from lookalike.index import IndexConfig, SearchParams, build_index
-from lookalike.search import Searcher, indexing
-from lookalike.search.indexing import merge_published, published_index, refresh_index
-from lookalike.search.published import build_lock, publish_index
+from lookalike.index.tuning import TuneWish, tune
+from lookalike.search import Searcher, rebuilding
+from lookalike.search.published import build_lock, publish_index, published_index
+from lookalike.search.rebuilding import merge_published, refresh_index
 
 ROWS = 700
 
@@ -172,8 +173,8 @@ def test_nothing_is_built_again_without_need(gallery):
 
 
 def test_an_aged_index_is_built_again_behind_the_queries(gallery, monkeypatch):
-    monkeypatch.setattr(indexing, "MOST_NEWER_ROWS", 10)
-    monkeypatch.setattr(indexing, "MOST_NEWER_SHARE", 0)
+    monkeypatch.setattr(rebuilding, "MOST_NEWER_ROWS", 10)
+    monkeypatch.setattr(rebuilding, "MOST_NEWER_SHARE", 0)
     publish(gallery)
     with Searcher(gallery) as searcher:
         assert searcher.explain(1).index_generation == 2
@@ -186,7 +187,7 @@ def test_an_aged_index_is_built_again_behind_the_queries(gallery, monkeypatch):
 
 
 def test_an_index_in_memory_is_kept_live_and_built_again(gallery, monkeypatch):
-    monkeypatch.setattr(indexing, "MOST_GONE_SHARE", 0.05)
+    monkeypatch.setattr(rebuilding, "MOST_GONE_SHARE", 0.05)
     with Searcher(gallery, index=CONFIG) as searcher:
         wide = SearchParams(nprobe=8)
         assert searcher.search(1, params=wide).plan.index_generation == 2
@@ -198,7 +199,7 @@ def test_an_index_in_memory_is_kept_live_and_built_again(gallery, monkeypatch):
 
 
 def test_a_failing_rebuild_is_told_and_queries_go_on(gallery, monkeypatch, caplog):
-    monkeypatch.setattr(indexing, "MOST_GONE_SHARE", 0.05)
+    monkeypatch.setattr(rebuilding, "MOST_GONE_SHARE", 0.05)
     publish(gallery)
     remove(gallery, list(range(1, 100)))
     true = exact(gallery)
@@ -206,7 +207,7 @@ def test_a_failing_rebuild_is_told_and_queries_go_on(gallery, monkeypatch, caplo
     def fails(*_: object, **__: object):
         raise UsageError("The moon is full: wait.")
 
-    monkeypatch.setattr(indexing, "build_index", fails)
+    monkeypatch.setattr(rebuilding, "build_index", fails)
     with caplog.at_level(logging.WARNING, "lookalike"), Searcher(gallery) as searcher:
         assert answers(searcher) == true
     assert "the old one stays in use: The moon is full: wait" in caplog.text
@@ -314,3 +315,44 @@ def test_searches_are_right_while_indexes_are_published(gallery):
     for _ in range(8):
         publish(gallery)
         assert (np.array(answers(searcher)) == true).all()
+
+
+def test_a_gallery_that_outgrew_exact_search_is_tuned_by_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(rebuilding, "needs_index", lambda rows, dim: rows > 1000)
+    with make(tmp_path / "gallery") as gallery:
+        add(gallery, 900, seed=0)
+        assert refresh_index(gallery) is None
+        add(gallery, 600, seed=1)
+        assert refresh_index(gallery) is not None
+        evidence = published_index(gallery).evidence
+        assert evidence["wish"]["recall"] == 0.95
+        assert evidence["chosen"]["recall"] >= 0.95
+        assert refresh_index(gallery) is None
+
+
+def test_a_choice_to_compare_all_is_made_again_when_the_gallery_has_doubled(tmp_path, monkeypatch):
+    monkeypatch.setattr(rebuilding, "needs_index", lambda rows, dim: rows > 1000)
+    with make(tmp_path / "gallery") as gallery:
+        add(gallery, 700, seed=0)
+        snapshot = gallery.snapshot()
+        small = tune(snapshot.blocks, TuneWish(recall=0.9, k=5), dim=DIM)
+        assert small.config.is_exact
+        publish_index(gallery, snapshot, small.index, small.to_dict(), config=small.config)
+        add(gallery, 600, seed=1)
+        assert refresh_index(gallery) is None
+        add(gallery, 300, seed=2)
+        assert refresh_index(gallery) is not None
+        assert published_index(gallery).evidence["wish"] == {
+            **published_index(gallery).evidence["wish"], "recall": 0.9, "k": 5,
+        }  # fmt: skip
+        assert published_index(gallery).evidence["chosen"]["rows"] >= 1500
+
+
+def test_an_open_searcher_tunes_the_first_index_behind_the_queries(tmp_path, monkeypatch):
+    monkeypatch.setattr(rebuilding, "needs_index", lambda rows, dim: rows > 1000)
+    with make(tmp_path / "gallery") as gallery:
+        add(gallery, 1500, seed=0)
+        with Searcher(gallery) as searcher:
+            searcher.search(1, 5)
+            assert waited(lambda: published_index(gallery) is not None)
+            assert searcher.search(1, 5)[0].image_id == 1

@@ -143,7 +143,7 @@ def tune_gallery(
 ) -> Tuned:
     """Tune over the gallery's newest state, and publish the choice if it is to be kept."""
     from lookalike.index.tuning import tune
-    from lookalike.search.indexing import publish_index
+    from lookalike.search.published import publish_index
 
     snapshot = gallery.snapshot()
     with bar("Tuning", "") as update:

@@ -5,51 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from lookalike.errors import GalleryLocked, LookalikeError
 from lookalike.gallery import Gallery, Snapshot
-from lookalike.index import FaissIndex, Index, IndexConfig, SearchParams, build_index
-from lookalike.index.config import training_rows_needed
+from lookalike.index import FaissIndex, Index, IndexConfig, build_index
 from lookalike.index.covered import IndexedRows
-from lookalike.index.live import LiveIndex
-from lookalike.index.merging import merge_indexes
-from lookalike.index.tuning.tuner import retune
-from lookalike.index.tuning.wishes import TuneWish
-from lookalike.search.published import (
-    INDEX_FOLDER,
-    Published,
-    build_lock,
-    newest_first,
-    publish_index,
-    publish_locked,
-    published_index,
-    spans_of,
+from lookalike.search.published import INDEX_FOLDER, Published, newest_first, published_index
+from lookalike.search.rebuilding import (
+    has_outgrown_exact,
+    live_index,
+    needs_rebuild,
+    refresh_index,
 )
 
-__all__ = [
-    "CurrentIndex",
-    "Indexed",
-    "merge_published",
-    "needs_rebuild",
-    "publish_index",
-    "published_index",
-    "rebuild_index",
-    "refresh_index",
-]
+__all__ = ["CurrentIndex", "Indexed"]
 
 logger = logging.getLogger(__name__)
-
-# Newer rows are compared one by one: 20,000 take a few milliseconds.
-MOST_NEWER_ROWS = 20_000
-MOST_NEWER_SHARE = 0.05
-# More dead rows than that are walked over in vain by every query.
-MOST_GONE_SHARE = 0.3
-
-# Called with rows done and rows in all; what it raises ends the building.
-Listener = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,114 +41,6 @@ class Indexed:
 
 class Stopped(Exception):
     """The searcher was closed while it built an index."""
-
-
-def live_index(published: Published | None, snapshot: Snapshot, dim: int) -> LiveIndex:
-    """Put what is newer and what is gone beside a built index."""
-    indexed = None if published is None else published.indexed
-    spans = [] if published is None else spans_of(published.segments, snapshot)
-    return LiveIndex(indexed, spans, snapshot.blocks, dim=dim, dead=snapshot.dead)
-
-
-def needs_rebuild(published: Published | None, live: LiveIndex) -> bool:
-    """Tell whether an index has aged so much that it should be built again."""
-    if published is None:
-        return False
-    if published.problem:
-        return not published.is_newer
-    if published.indexed is None:
-        return False
-    most = max(MOST_NEWER_ROWS, MOST_NEWER_SHARE * live.size)
-    return live.delta_rows > most or live.gone_share > MOST_GONE_SHARE
-
-
-def refresh_index(gallery: Gallery, *, on_progress: Listener | None = None) -> Path | None:
-    """Build the published index again if it has aged or is damaged.
-
-    Args:
-        gallery: Whose.
-        on_progress: Called with rows done and rows in all.
-
-    Returns:
-        Where the new one lies; None if the old one still does, there is none, or
-        another process is building it.
-
-    Raises:
-        GalleryError, StorageFull: It cannot be written.
-    """
-    published = published_index(gallery)
-    if published is None:
-        return None
-    live = live_index(published, gallery.snapshot(), gallery.space.dim)
-    if not needs_rebuild(published, live):
-        return None
-    try:
-        return rebuild_index(gallery, published, on_progress=on_progress)
-    except GalleryLocked:
-        logger.info("another process builds the index of %s", gallery.path)
-        return None
-
-
-def rebuild_index(
-    gallery: Gallery, published: Published, *, on_progress: Listener | None = None
-) -> Path:
-    """Build a published index again, of the same config, over the present rows.
-
-    What was tuned is tuned again, to the same wish.
-
-    Raises:
-        GalleryLocked: Another process builds it.
-    """
-    with build_lock(gallery):
-        snapshot = gallery.snapshot()
-        config = buildable(published.config, snapshot.rows - len(snapshot.dead))
-        wish = published.evidence.get("wish")
-        if wish is not None:
-            tuned = retune(
-                config,
-                snapshot.blocks,
-                TuneWish(**wish),
-                dim=gallery.space.dim,
-                dead=snapshot.dead,
-                on_progress=lambda _, done, total: heard(on_progress, done, total),
-            )
-            return publish_locked(
-                gallery, snapshot, tuned.index, tuned.to_dict(), config=tuned.config
-            )
-        index = build_index(
-            snapshot.blocks,
-            config,
-            dim=gallery.space.dim,
-            dead=snapshot.dead,
-            on_progress=on_progress,
-        )
-        if published.indexed is not None and isinstance(index, FaissIndex):
-            index.params = carried_params(published.indexed.index, index)
-        return publish_locked(gallery, snapshot, index, published.evidence, config=config)
-
-
-def buildable(config: IndexConfig, rows: int) -> IndexConfig:
-    """Find what a gallery that has shrunk can still be indexed with."""
-    for fitting in (config, replace(config, nlist=None)):
-        if training_rows_needed(fitting, rows) <= rows:
-            return fitting
-    return IndexConfig()
-
-
-def heard(on_progress: Listener | None, done: int, total: int) -> None:
-    """Pass on what the tuner tells."""
-    if on_progress is not None:
-        on_progress(done, total)
-
-
-def carried_params(old: FaissIndex, new: FaissIndex) -> SearchParams:
-    """Keep what the old index was tuned to, with the same share of lists looked into."""
-    lists = (old.nlist or 1, new.nlist or 1)
-    if old.params.nprobe is None or lists[0] == lists[1]:
-        return old.params
-    # The lists grow with the square root of the rows, and so do those to look into.
-    nprobe = max(1, round(old.params.nprobe * (lists[1] / lists[0]) ** 0.5))
-    return replace(old.params, nprobe=nprobe)
 
 
 class CurrentIndex:
@@ -250,7 +114,10 @@ class CurrentIndex:
             built = build_index(snapshot.blocks, self._config, dim=dim, dead=snapshot.dead)
             self._published = in_memory(self._gallery, snapshot, built)
         live = live_index(self._published, snapshot, dim)
-        if self._is_rebuilding and needs_rebuild(self._published, live):
+        is_due = needs_rebuild(self._published, live)
+        if self._config is None:
+            is_due = is_due or has_outgrown_exact(self._published, live)
+        if self._is_rebuilding and is_due:
             self._start(snapshot.generation)
         is_used = self._published is not None and self._published.indexed is not None
         generation = self._published.generation if self._published and is_used else None
@@ -267,13 +134,10 @@ class CurrentIndex:
 
     def _rebuild(self) -> None:
         """Build and publish; a failure is told in the log, and the old index stays."""
-        published = self._published
-        if published is None:
-            return
-        logger.info("building the index of %s again", self._gallery.path)
+        logger.info("building the index of %s", self._gallery.path)
         try:
             if self._config is None:
-                rebuild_index(self._gallery, published, on_progress=self._heed)
+                refresh_index(self._gallery, on_progress=self._heed)
                 return
             snapshot = self._gallery.snapshot()
             index = build_index(
@@ -310,33 +174,3 @@ def in_memory(gallery: Gallery, snapshot: Snapshot, index: Index) -> Published:
         index.config if isinstance(index, FaissIndex) else IndexConfig(),
         IndexedRows(index) if isinstance(index, FaissIndex) else None,
     )
-
-
-def merge_published(target: Gallery, shards: Sequence[Gallery]) -> Path | None:
-    """Join the published indexes of galleries that were merged into one.
-
-    Args:
-        target: The merged gallery; its segments are those of the shards, one
-            shard after the other.
-        shards: In the order they were merged in.
-
-    Returns:
-        Where the joined index lies; None where a shard has none, or its rows are
-        not in the target as they were.
-
-    Raises:
-        UsageError: The indexes are graphs, or were not trained as one.
-        GalleryError: It cannot be written.
-    """
-    found = [published_index(shard) for shard in shards]
-    indexes = [each.indexed.index for each in found if each is not None and each.indexed]
-    if not indexes or len(indexes) < len(shards):
-        return None
-    snapshot = target.snapshot()
-    wanted = [rows for each in found if each is not None for _, rows in each.segments]
-    if wanted != [len(block) for block in snapshot.blocks]:
-        return None
-    totals = [sum(rows for _, rows in each.segments) for each in found if each is not None]
-    offsets = [sum(totals[:number]) for number in range(len(totals))]
-    merged = merge_indexes(indexes, offsets)
-    return publish_index(target, snapshot, merged, {"merged": len(shards)})

@@ -14,6 +14,7 @@ from lookalike.errors import MissingExtra, UsageError
 from lookalike.evaluation.search_bench import peers
 from lookalike.index import FaissIndex, Index, IndexConfig, SearchParams, build_index
 from lookalike.index.tuning import TuneWish, tune
+from lookalike.index.tuning.wishes import Traffic
 from lookalike.vectors import Neighbors
 
 __all__ = ["ENGINES", "Engine", "Setting", "available_engines", "make_engine"]
@@ -142,7 +143,7 @@ class Tuned:
 
     settings: Sequence[Setting] = ({},)
 
-    def __init__(self, recall: float, traffic: str, *, k: int, queries: Rows) -> None:
+    def __init__(self, recall: float, traffic: Traffic, *, k: int, queries: Rows) -> None:
         self._wish = TuneWish(recall=recall, k=k, traffic=traffic)
         self._queries = queries
         self.evidence: dict[str, Any] = {}
@@ -232,7 +233,8 @@ def make_engine(name: str, *, k: int, tuning_queries: Rows) -> Engine:
         raise MissingExtra("bench", f"Comparing with {name}")
     if name.startswith("tuned-"):
         _, traffic, percent = name.split("-")
-        return Tuned(int(percent) / 100, traffic, k=k, queries=tuning_queries)
+        decides: Traffic = "batch" if traffic == "batch" else "single"
+        return Tuned(int(percent) / 100, decides, k=k, queries=tuning_queries)
     makers: dict[str, Callable[[], Engine]] = {
         "numpy": BruteForce,
         "faiss-flat": lambda: PlainFaiss(lambda rows: "Flat"),

@@ -89,7 +89,7 @@ def through(index: Index, k: int) -> Callable[[Rows], NDArray[np.int64]]:
 def overlap(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
     """Share of the true neighbors that were found."""
     hits = [len(set(a.tolist()) & set(b.tolist())) for a, b in zip(found, truth, strict=True)]
-    return float(np.mean(hits)) / truth.shape[1]
+    return float(np.mean(hits)) / float(truth.shape[1])
 
 
 def table(

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
+from lookalike.evaluation.machine import machine
 from lookalike.evaluation.search_bench.engines import Engine, Setting, Tuned, make_engine
 from lookalike.evaluation.search_bench.exact_ways import exact_ways
-from lookalike.evaluation.machine import machine
 
 __all__ = ["BenchWish", "run_bench"]
 

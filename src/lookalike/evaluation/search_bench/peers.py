@@ -20,7 +20,7 @@ Setting = Mapping[str, float]
 
 GRAPH_M = 16
 EF_CONSTRUCTION = 64
-EFS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+EFS = (10, 16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 224, 256, 288, 320, 384, 512)
 
 
 def faiss_bytes(index: Any) -> int:
