@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from lookalike.cli.fresh_index import freshen_index
 from lookalike.cli.options import gallery_option, located_gallery, logging_options
 from lookalike.cli.output import counted, say
 from lookalike.gallery import Gallery
@@ -21,6 +22,7 @@ def command(gallery_folder: str | None) -> None:
     """
     with Gallery.open(located_gallery(gallery_folder)) as gallery, gallery.writer() as writer:
         report = writer.compact()
+        freshen_index(gallery)
     before = f"{counted(report.rows_before, 'row')} in {counted(report.segments_before, 'segment')}"
     if (report.rows_after, report.segments_after) == (report.rows_before, report.segments_before):
         say(f"There is nothing to compact: {before}, all in use.")

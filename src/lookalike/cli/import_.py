@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from lookalike.cli.examples import ExampleCommand
+from lookalike.cli.fresh_index import freshen_index
 from lookalike.cli.index import require_dtype
 from lookalike.cli.interrupts import Interrupted
 from lookalike.cli.new_gallery import opened_or_new
@@ -85,6 +86,7 @@ def command(
     with opened_or_new(located_gallery(gallery_folder), found, dtype=kept) as gallery:
         require_dtype(gallery, dtype)
         show(run(gallery, place, chosen, found), gallery)
+        freshen_index(gallery)
 
 
 def run(gallery: Gallery, place: str, chosen: str, space: EmbeddingSpace) -> ImportReport:

@@ -10,6 +10,7 @@ import click
 
 from lookalike.cli.destinations import require_writable_file
 from lookalike.cli.examples import ExampleCommand
+from lookalike.cli.fresh_index import freshen_index
 from lookalike.cli.index_summary import show
 from lookalike.cli.interrupts import Interrupted
 from lookalike.cli.new_gallery import opened_or_new
@@ -92,6 +93,7 @@ def command(
     ):
         done = run(gallery, source, encoder, metadata, report)
         show(done, gallery, report, metadata_rows=0 if metadata is None else len(metadata))
+        freshen_index(gallery)
 
 
 @contextmanager

@@ -6,9 +6,11 @@ import json
 
 import click
 
+from lookalike.cli.fresh_index import index_line
 from lookalike.cli.options import gallery_option, located_gallery, logging_options
 from lookalike.cli.output import counted, printable
 from lookalike.gallery import Gallery, GalleryInfo
+from lookalike.search.published import Published, published_index
 
 
 @click.command("info")
@@ -19,7 +21,23 @@ def command(gallery_folder: str | None, as_json: bool) -> None:
     """Show what a gallery holds: counts, encoder, sources, size, dates."""
     with Gallery.open(located_gallery(gallery_folder)) as gallery:
         info = gallery.info()
-    click.echo(json.dumps(as_dict(info), indent=2) if as_json else as_text(info))
+        published = published_index(gallery)
+    facts = {**as_dict(info), "index": index_dict(published)}
+    text = as_text(info, index_line(published))
+    click.echo(json.dumps(facts, indent=2) if as_json else text)
+
+
+def index_dict(published: Published | None) -> dict[str, object] | None:
+    """Turn what is known of the index into what JSON can hold."""
+    if published is None:
+        return None
+    return {
+        "folder": str(published.folder),
+        "generation": published.generation,
+        "config": published.config.to_dict(),
+        "problem": published.problem or None,
+        "evidence": published.evidence or None,
+    }
 
 
 def as_dict(info: GalleryInfo) -> dict[str, object]:
@@ -47,7 +65,7 @@ def as_dict(info: GalleryInfo) -> dict[str, object]:
     }
 
 
-def as_text(info: GalleryInfo) -> str:
+def as_text(info: GalleryInfo, index: str) -> str:
     """Lay out for people."""
     buried = f"; {counted(info.tombstones, 'row')} of removed images" if info.tombstones else ""
     skipped = f", and {counted(info.skipped, 'file')} that cannot be used" if info.skipped else ""
@@ -57,6 +75,7 @@ def as_text(info: GalleryInfo) -> str:
         f"embeddings  {info.embeddings:,} of dim {info.space.dim} as {info.dtype}, "
         f"in {counted(info.segments, 'segment')}{buried}",
         f"encoder     {printable(info.space.encoder)} ({info.space.fingerprint[:12]})",
+        f"index       {index}",
         f"size        {info.size_bytes / 2**20:,.1f} MiB",
         f"created     {info.created}",
         f"updated     {info.updated} (generation {info.generation})",

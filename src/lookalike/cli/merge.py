@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 
 import click
 
 from lookalike.cli.examples import ExampleCommand
+from lookalike.cli.fresh_index import freshen_index
 from lookalike.cli.interrupts import Interrupted
 from lookalike.cli.new_gallery import opened_or_new
 from lookalike.cli.options import located_gallery, logging_options
 from lookalike.cli.output import counted, say, shown_path
 from lookalike.cli.progress import counting_bar
+from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 from lookalike.ingest import MergeReport, common_space, merge_galleries
+
+logger = logging.getLogger(__name__)
 
 EXAMPLES = (
     ("lookalike merge shards/* --into photos.gallery", "The shards of one job."),
@@ -46,6 +51,8 @@ def command(galleries: tuple[str, ...], into: str) -> None:
         target = stack.enter_context(opened_or_new(located_gallery(into), space, dtype=dtype))
         done = run(inputs, target)
         show(done, target)
+        join_indexes(target, inputs)
+        freshen_index(target)
 
 
 def run(inputs: list[Gallery], target: Gallery) -> MergeReport:
@@ -58,6 +65,16 @@ def run(inputs: list[Gallery], target: Gallery) -> MergeReport:
             f"Interrupted with {counted(len(target), 'picture')} safe in the gallery "
             f"{target.path}: the same command goes on from there."
         ) from None
+
+
+def join_indexes(target: Gallery, inputs: list[Gallery]) -> None:
+    """Join the inputs' indexes instead of building one, where they were trained as one."""
+    from lookalike.search.rebuilding import merge_published
+
+    try:
+        merge_published(target, inputs)
+    except UsageError as error:
+        logger.info("The indexes cannot be joined: %s", error)
 
 
 def show(done: MergeReport, target: Gallery) -> None:

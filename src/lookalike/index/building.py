@@ -27,8 +27,9 @@ Listener = Callable[[int, int], None]
 
 # Rows are added in slices, so that building needs no second copy of a segment.
 ADDED_ROWS = 65536
-# Lists are trained on this many rows each; more take longer and gain nothing measured.
-TRAINED_ROWS_PER_LIST = 64
+# Lists are trained on this many rows each, as many as FAISS looks at: with 64 instead, a
+# query of a million rows took 20 % longer at recall 0.99.
+TRAINED_ROWS_PER_LIST = 256
 LEAST_TRAINED_ROWS = 20_000
 
 
