@@ -108,6 +108,8 @@ def commands_in(text: str) -> list[str]:
 
 def options_of(command: click.Command) -> set[str]:
     names = {"-h", "--help"}
+    for inner in getattr(command, "commands", {}).values():
+        names |= options_of(inner)
     for parameter in command.params:
         names |= {*parameter.opts, *parameter.secondary_opts}
     return names

@@ -21,16 +21,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lookalike.encoders import Encoder, EncoderCard, embed, load_encoder
     from lookalike.errors import LookalikeError
-    from lookalike.gallery import Gallery, ImageRecord
+    from lookalike.gallery import Gallery, ImageRecord, parse_where
     from lookalike.images import Picture, Preprocessing, decode
-    from lookalike.index import IndexConfig
+    from lookalike.index import IndexConfig, SearchParams
     from lookalike.ingest import (
+        ImportReport,
+        MergeReport,
         MetadataTable,
         Progress,
+        Shard,
         SkippedFile,
         UpdateReport,
         add_images,
+        export_gallery,
+        import_embeddings,
         load_metadata,
+        merge_galleries,
         update_images,
     )
     from lookalike.search import Hit, Results, Searcher, contact_sheet, save_sheet
@@ -45,14 +51,18 @@ __all__ = [
     "Gallery",
     "Hit",
     "ImageRecord",
+    "ImportReport",
     "IndexConfig",
     "LookalikeError",
+    "MergeReport",
     "MetadataTable",
     "Picture",
     "Preprocessing",
     "Progress",
     "Results",
+    "SearchParams",
     "Searcher",
+    "Shard",
     "SkippedFile",
     "UpdateReport",
     "__version__",
@@ -60,8 +70,12 @@ __all__ = [
     "contact_sheet",
     "decode",
     "embed",
+    "export_gallery",
+    "import_embeddings",
     "load_encoder",
     "load_metadata",
+    "merge_galleries",
+    "parse_where",
     "save_sheet",
     "update_images",
 ]
@@ -73,22 +87,30 @@ _ROOMS = {
     "Gallery": "gallery",
     "Hit": "search",
     "ImageRecord": "gallery",
+    "ImportReport": "ingest",
     "IndexConfig": "index",
     "LookalikeError": "errors",
+    "MergeReport": "ingest",
     "MetadataTable": "ingest",
     "Picture": "images",
     "Preprocessing": "images",
     "Progress": "ingest",
     "Results": "search",
+    "SearchParams": "index",
     "Searcher": "search",
+    "Shard": "ingest",
     "SkippedFile": "ingest",
     "UpdateReport": "ingest",
     "add_images": "ingest",
     "contact_sheet": "search",
     "decode": "images",
     "embed": "encoders",
+    "export_gallery": "ingest",
+    "import_embeddings": "ingest",
     "load_encoder": "encoders",
     "load_metadata": "ingest",
+    "merge_galleries": "ingest",
+    "parse_where": "gallery",
     "save_sheet": "search",
     "update_images": "ingest",
 }
