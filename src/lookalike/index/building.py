@@ -198,7 +198,8 @@ def emptied(index: FaissIndex) -> tuple[Any, Any | None]:
         if part is None:
             parts.append(None)
             continue
-        copy = faiss.clone_index(part)
+        # A clone of what is mapped stays mapped, and emptying that ends the process.
+        copy = faiss.deserialize_index(faiss.serialize_index(part))
         copy.reset()
         parts.append(copy)
     return parts[0], parts[1]

@@ -11,7 +11,7 @@ from lookalike.errors import UsageError
 from lookalike.index.collapsing import Copies
 from lookalike.index.config import IndexConfig, SearchParams
 from lookalike.index.exact import require_k
-from lookalike.index.faiss_library import faiss_library, reason
+from lookalike.index.faiss_library import faiss_library, reason, threads_for
 from lookalike.index.gpu import GpuCopy, belongs_on_gpu
 from lookalike.index.metrics import scaled, scaled_queries
 from lookalike.vectors import FloatRows, Neighbors, padded, rank
@@ -174,7 +174,8 @@ class FaissIndex:
             searched = self._index
             if self._is_for_gpu and allowed is None:
                 searched = self._moved(count, params or self.params)
-            scores, positions = searched.search(asked, count, params=prepared[0])
+            with threads_for(len(asked)):
+                scores, positions = searched.search(asked, count, params=prepared[0])
         except RuntimeError as error:
             raise UsageError(self._refusal(error, is_masked=allowed is not None)) from error
         found = self._answer(scores, positions, k)

@@ -14,7 +14,7 @@ from lookalike.index.collapsing import Copies
 from lookalike.index.faiss_index import FaissIndex, RowNumbers, layers
 from lookalike.index.faiss_library import faiss_library
 
-__all__ = ["merge_indexes"]
+__all__ = ["merge_indexes", "renumber"]
 
 
 def merge_indexes(indexes: Sequence[FaissIndex], row_offsets: Sequence[int]) -> FaissIndex:
@@ -51,6 +51,29 @@ def merge_indexes(indexes: Sequence[FaissIndex], row_offsets: Sequence[int]) -> 
         if refine is not None:
             append(refine, copied(index.refine))
     return FaissIndex(base, refine, first.config, joined(indexes, row_offsets), params=first.params)
+
+
+def renumber(index: FaissIndex, numbers: NDArray[np.int64], *, rows: int) -> int:
+    """Number the rows of an index anew, as a gallery numbers them that took them in.
+
+    Args:
+        index: Lists or codes, of which no row stands for others.
+        numbers: int64 ``(old numbers,)``, the new number of each old one; -1 for what
+            the gallery has not got. Where several became one row, the first stands for it.
+        rows: How many rows the gallery has.
+
+    Returns:
+        How many rows of the gallery are in the index. What is left over stays in
+        the structure, numbered behind them, as rows that have gone.
+    """
+    found = numbers[index.numbers.rows]
+    is_named = np.zeros(len(found), dtype=np.bool_)
+    is_named[np.unique(found, return_index=True)[1]] = True
+    is_named &= found >= 0
+    left = len(found) - int(is_named.sum())
+    found[~is_named] = np.arange(rows, rows + left)
+    index.numbers = RowNumbers(found)
+    return len(found) - left
 
 
 def joined(indexes: Sequence[FaissIndex], row_offsets: Sequence[int]) -> RowNumbers:

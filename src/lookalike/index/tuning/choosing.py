@@ -8,7 +8,7 @@ from lookalike.index.config import SearchParams
 from lookalike.index.tuning.exploring import Task
 from lookalike.index.tuning.held_out import HeldOut
 from lookalike.index.tuning.measuring import Bench
-from lookalike.index.tuning.sweeping import stepped, sweep
+from lookalike.index.tuning.sweeping import polished, stepped, sweep
 from lookalike.index.tuning.truth import Exam
 from lookalike.index.tuning.wishes import Measurement, TuneWish, cost
 
@@ -43,6 +43,8 @@ def settled(
         return bench.measure(tuning, params, singles=SWEEP_SINGLES)
 
     swept = sweep(bench.index, measure, k=wish.k, recall=goal, traffic=wish.traffic)
+    for near in finalists(swept, goal, wish)[:1]:
+        swept += polished(bench.index, measure, near, k=wish.k, recall=goal, traffic=wish.traffic)
     checks = checked(bench, checking, finalists(swept, goal, wish), wish)
     holding = [each for each in checks if each.recall >= wish.recall]
     best = min(holding, key=lambda each: preference(each, wish), default=None)

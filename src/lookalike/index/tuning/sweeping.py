@@ -10,7 +10,7 @@ from lookalike.index.faiss_index import FaissIndex
 from lookalike.index.protocol import Index
 from lookalike.index.tuning.wishes import Measurement, cost
 
-__all__ = ["stepped", "sweep"]
+__all__ = ["polished", "stepped", "sweep"]
 
 Measure = Callable[[SearchParams], Measurement]
 
@@ -21,6 +21,9 @@ MOST_EF = 2048
 # A share of lists beyond which coarse codes are what limits the recall.
 MOST_LISTS = 4
 LEAST_GAIN = 0.002
+# Steps between the rungs, as multiples of what the rungs led to.
+FINER_STEPS = (0.35, 0.42, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5)
+FINER_FACTORS = (1.0, 0.7, 0.5, 1.4, 2.0)
 
 
 def rungs(lowest: int, highest: int) -> tuple[int, ...]:
@@ -97,6 +100,40 @@ def sweep(
     return tuple(done)
 
 
+def polished(
+    index: Index, measure: Measure, best: Measurement, *, k: int, recall: float, traffic: str
+) -> tuple[Measurement, ...]:
+    """Look between the rungs around the best that a sweep found.
+
+    The rungs are half or a third apart, and so may the time be. Fewer candidates
+    with more lists, or the reverse, often cost less at the same recall.
+    """
+    finer = between(index, best.params)
+    factor = best.params.k_factor
+    shares = (1.0,) if factor is None else FINER_FACTORS
+    done: list[Measurement] = []
+    for share in shares:
+        scored = None if factor is None else max(1.0, round(factor * share, 1))
+        limit = min([cost(best, traffic), *(cost(each, traffic) for each in done)])
+        done += bisected(
+            [replace(step, k_factor=scored) for step in finer], measure, recall,
+            limit=limit, traffic=traffic,
+        )  # fmt: skip
+    return tuple(done)
+
+
+def between(index: Index, params: SearchParams) -> tuple[SearchParams, ...]:
+    """List finer steps around a choice, cheapest first."""
+    if params.nprobe is not None:
+        most = index.nlist or 1 if isinstance(index, FaissIndex) else 1
+        steps = sorted({min(most, max(1, round(params.nprobe * share))) for share in FINER_STEPS})
+        return tuple(SearchParams(nprobe=step) for step in steps)
+    if params.ef_search is not None:
+        steps = sorted({max(1, round(params.ef_search * share)) for share in FINER_STEPS})
+        return tuple(SearchParams(ef_search=step) for step in steps)
+    return (SearchParams(),)
+
+
 def levelled(reached: Sequence[float]) -> bool:
     """Tell whether scoring more candidates again has stopped helping."""
     return len(reached) > 1 and reached[-1] < reached[-2] + LEAST_GAIN
@@ -155,10 +192,9 @@ def position(steps: Sequence[SearchParams], params: SearchParams) -> int:
 
 
 def stepped(index: Index, params: SearchParams, k: int) -> SearchParams | None:
-    """Take the next rung up, or None at the top."""
-    steps = ladder(index, k)
-    place = position(steps, params) + 1
-    if place < len(steps):
-        return replace(steps[place], k_factor=params.k_factor)
+    """Take the next rung above, or None at the top."""
+    for step in ladder(index, k):
+        if (step.nprobe or 0, step.ef_search or 0) > (params.nprobe or 0, params.ef_search or 0):
+            return replace(step, k_factor=params.k_factor)
     larger = [each for each in factors(index, k) if each and each > (params.k_factor or 0)]
     return replace(params, k_factor=larger[0]) if larger else None
