@@ -175,19 +175,20 @@ def train(
 
 
 def train_uncentred(index: Any, sample: NDArray[np.float32]) -> None:
-    """Train principal components whose map leaves the mean in.
+    """Train principal components about zero, not about the mean.
 
-    FAISS's map subtracts the mean from queries and rows alike. That changes no
+    FAISS's own subtract the mean from queries and rows alike. That changes no
     distance, but from each inner product it takes the row's own product with the
-    mean: another ranking, wherever the embeddings do not lie around zero.
+    mean; and the direction of the mean, along which unit rows hardly vary, would
+    not be kept. Either gives another ranking, wherever the embeddings do not lie
+    around zero. With each row's negative beside it, the mean is zero.
     """
     faiss = faiss_library()
     if not isinstance(faiss.downcast_index(index), faiss.IndexPreTransform):
         return
     first = faiss.downcast_VectorTransform(index.chain.at(0))
     if isinstance(first, faiss.PCAMatrix) and not first.is_trained:
-        first.train(sample)
-        first.have_bias = False
+        first.train(np.concatenate([sample, -sample]))
 
 
 def emptied(index: FaissIndex) -> tuple[Any, Any | None]:
