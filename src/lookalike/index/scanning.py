@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +21,8 @@ __all__ = ["ScannedBlock", "to_float32"]
 SLICE_ROWS = 1024
 # Up to here FAISS's scan of float16 rows beats converting them for one product.
 FEW_QUERIES = 6
+# Multiplying so many numbers once is done before FAISS is imported.
+SMALL_NUMBERS = 4_000_000
 # Rows count as unit rows while ranking by inner product all but ranks by cosine.
 UNIT_SLACK = 0.01
 # A float16's exponent and fraction, moved into a float32's places, are the number
@@ -79,7 +82,8 @@ class ScannedBlock:
                 no matrices and scans once for each query.
         """
         fine = queries <= FEW_QUERIES or (self.rows.dtype == np.float32 and is_whole)
-        return fine and self.view is not None
+        is_worth_loading = self.rows.size > SMALL_NUMBERS or "faiss" in sys.modules
+        return fine and is_worth_loading and self.view is not None
 
     def slack(self, queries: NDArray[np.float32]) -> float:
         """Bound by how much two of these scores may stand in the wrong order."""
