@@ -103,3 +103,28 @@ def test_peers_find_what_exact_search_finds(vectors, tmp_path, name):
         pytest.skip(f"{name} is not installed")
     points = bench(vectors, tmp_path, name)["engines"][name]["points"]
     assert points[-1]["recall"] > 0.95
+
+
+def test_results_of_other_embeddings_are_not_taken_for_these(vectors, tmp_path):
+    rows, queries, tuning = vectors
+    bench(vectors, tmp_path, "faiss-ivf")
+    first = json.loads((tmp_path / "faiss-ivf.json").read_text())
+    wish = BenchWish(engines=("faiss-ivf",), targets=(0.9,))
+    run_bench(rows[::-1].copy(), queries, tuning, wish, folder=tmp_path)
+    second = json.loads((tmp_path / "faiss-ivf.json").read_text())
+    assert first["facts"]["data"] != second["facts"]["data"]
+
+
+def test_a_damaged_result_is_measured_again(vectors, tmp_path):
+    (tmp_path / "numpy.json").write_text('{"facts": ')
+    assert bench(vectors, tmp_path, "numpy")["engines"]["numpy"]["points"][0]["recall"] == 1.0
+
+
+def test_an_engine_that_needs_more_rows_is_left_out_and_named(vectors, tmp_path):
+    said = []
+    done = run_bench(
+        vectors[0][:300], vectors[1][:20], vectors[2], BenchWish(engines=("ivf-pq", "numpy")),
+        folder=tmp_path, say=said.append,
+    )  # fmt: skip
+    assert list(done["engines"]) == ["numpy"]
+    assert any("ivf-pq: left out" in line and "needs at least" in line for line in said)

@@ -58,3 +58,20 @@ def test_a_single_query_gets_a_single_thread():
             assert faiss.omp_get_max_threads() == 4
     finally:
         faiss.omp_set_num_threads(usual)
+
+
+def test_the_first_neighbor_gets_as_many_candidates_as_the_first_ten(lopsided):
+    rows, queries = lopsided
+    index = build_index([rows], IndexConfig("ivf-pq", reduced_dim=24), dim=DIM)
+    params = SearchParams(nprobe=index.nlist, k_factor=3)
+    ten = index.search(queries, 10, params=params)
+    one = index.search(queries, 1, params=params)
+    assert one.rows[:, 0].tolist() == ten.rows[:, 0].tolist()
+
+
+def test_no_more_candidates_are_scored_than_there_are(lopsided):
+    rows, queries = lopsided
+    index = build_index([rows], IndexConfig("ivf-pq", reduced_dim=24), dim=DIM)
+    all_of_them = SearchParams(nprobe=index.nlist, k_factor=1e9)
+    exact = ExactIndex([rows], dim=DIM).search(queries, 10).rows
+    assert share(exact, index.search(queries, 10, params=all_of_them).rows) > 0.99

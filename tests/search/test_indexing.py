@@ -18,8 +18,13 @@ from lookalike.gallery import Gallery
 from lookalike.index import IndexConfig, SearchParams, build_index
 from lookalike.index.tuning import TuneWish, tune
 from lookalike.search import Searcher, rebuilding
-from lookalike.search.published import build_lock, publish_index, published_index
-from lookalike.search.rebuilding import merge_published, refresh_index
+from lookalike.search.published import (
+    build_lock,
+    index_damage,
+    publish_index,
+    published_index,
+)
+from lookalike.search.rebuilding import refresh_index
 
 ROWS = 700
 
@@ -285,30 +290,6 @@ def test_a_killed_publisher_leaves_an_index_that_works(gallery, step):
     assert names(gallery) == sorted([last.name, "build.lock"])
 
 
-def test_indexes_of_shards_are_joined(tmp_path):
-    trained = None
-    shards = []
-    for number in range(3):
-        shard = make(tmp_path / f"shard {number}")
-        add(shard, ROWS, seed=number)
-        snapshot = shard.snapshot()
-        index = build_index(snapshot.blocks, CONFIG, dim=DIM, trained=trained)
-        trained = trained or index
-        publish_index(shard, snapshot, index)
-        shards.append(shard)
-    target = make(tmp_path / "target")
-    for number in range(3):
-        add(target, ROWS, seed=number)
-    assert merge_published(target, shards) is not None
-    searcher = Searcher(target)
-    found = searcher.search_many(list(directions(20, seed=9)), 5, params=SearchParams(nprobe=8))
-    assert [[hit.image_id for hit in results] for results in found] == exact(target)
-    assert found[0].plan.delta_rows == 0
-    assert merge_published(target, [*shards, make(tmp_path / "without")]) is None
-    for each in (*shards, target):
-        each.close()
-
-
 def test_searches_are_right_while_indexes_are_published(gallery):
     true = np.array(exact(gallery))
     searcher = Searcher(gallery)
@@ -356,3 +337,22 @@ def test_an_open_searcher_tunes_the_first_index_behind_the_queries(tmp_path, mon
             searcher.search(1, 5)
             assert waited(lambda: published_index(gallery) is not None)
             assert searcher.search(1, 5)[0].image_id == 1
+
+
+def test_bytes_that_changed_inside_an_index_are_found_by_verifying(gallery):
+    folder = publish(gallery)
+    assert index_damage(gallery) == ""
+    content = bytearray((folder / "base.faiss").read_bytes())
+    content[len(content) // 2] ^= 255
+    (folder / "base.faiss").write_bytes(content)
+    assert "base.faiss" in index_damage(gallery)
+    assert "the pictures are safe" in index_damage(gallery)
+
+
+def test_changed_row_numbers_are_refused_at_once(gallery, caplog):
+    folder = publish(gallery)
+    content = bytearray((folder / "rows.npy").read_bytes())
+    content[-3] ^= 255
+    (folder / "rows.npy").write_bytes(content)
+    assert answers(Searcher(gallery, is_rebuilding=False)) == exact(gallery)
+    assert "rows.npy is not as it was written" in caplog.text

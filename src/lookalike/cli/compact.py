@@ -7,7 +7,7 @@ import click
 from lookalike.cli.fresh_index import freshen_index
 from lookalike.cli.options import gallery_option, located_gallery, logging_options
 from lookalike.cli.output import counted, say
-from lookalike.gallery import Gallery
+from lookalike.gallery import CompactReport, Gallery
 
 
 @click.command("compact")
@@ -20,9 +20,15 @@ def command(gallery_folder: str | None) -> None:
     last of the space. It needs room for a second copy of the embeddings while
     it works; searching goes on meanwhile.
     """
-    with Gallery.open(located_gallery(gallery_folder)) as gallery, gallery.writer() as writer:
-        report = writer.compact()
+    with Gallery.open(located_gallery(gallery_folder)) as gallery:
+        with gallery.writer() as writer:
+            report = writer.compact()
+        show(report)
         freshen_index(gallery)
+
+
+def show(report: CompactReport) -> None:
+    """Print what was done."""
     before = f"{counted(report.rows_before, 'row')} in {counted(report.segments_before, 'segment')}"
     if (report.rows_after, report.segments_after) == (report.rows_before, report.segments_before):
         say(f"There is nothing to compact: {before}, all in use.")

@@ -8,6 +8,7 @@ from lookalike.cli.options import gallery_option, located_gallery, logging_optio
 from lookalike.cli.output import counted, printable, say
 from lookalike.errors import GalleryError
 from lookalike.gallery import Gallery
+from lookalike.search.published import index_damage
 
 
 @click.command("verify")
@@ -16,10 +17,12 @@ from lookalike.gallery import Gallery
 def command(gallery_folder: str | None) -> None:
     """Check every checksum, count and invariant of a gallery; changes nothing.
 
-    Prints one line for each problem. Exit code 0 if there is none, else 1.
+    Prints one line for each problem. Exit code 0 if there is none, else 1. The
+    index is checked too; a damaged one loses nothing and is built again.
     """
     with Gallery.open(located_gallery(gallery_folder)) as gallery:
         report = gallery.verify()
+        damage = index_damage(gallery)
     for problem in report.problems:
         click.echo(f"problem: {printable(problem)}")
     for leftover in report.leftovers:
@@ -29,6 +32,8 @@ def command(gallery_folder: str | None) -> None:
             f"The gallery {gallery.path} has {counted(len(report.problems), 'problem')}: bring "
             "its files back from a backup, or remove its folder and index the pictures again."
         )
+    if damage:
+        raise GalleryError(damage)
     say(
         f"clean: {counted(report.images, 'image')}, {counted(report.embeddings, 'embedding')}, "
         f"{counted(report.segments, 'segment')}"

@@ -186,8 +186,8 @@ class SearchParams:
         nprobe: Lists looked into (``ivf`` kinds). More find more, at the cost of
             time in proportion; ``nlist`` is exact but for coarse codes.
         ef_search: Candidates kept while walking a graph (``hnsw``), at least k.
-        k_factor: Candidates scored again, as a multiple of k (kinds with
-            refinement). Below what the codes blur, recall stays low whatever
+        k_factor: Candidates scored again, as a multiple of k, or of 10 where k is
+            smaller (kinds with refinement). Below what the codes blur, recall stays low whatever
             nprobe is.
     """
 
@@ -198,7 +198,7 @@ class SearchParams:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and not value >= 1:
+            if value is not None and not 1 <= value < math.inf:
                 raise UsageError(f"{field.name} is {value}: give a number of at least 1.")
 
     def over(self, usual: SearchParams) -> SearchParams:

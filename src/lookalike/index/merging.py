@@ -110,11 +110,43 @@ def learning(structure: Any | None) -> bytes:
 
 def append(target: Any, source: Any) -> None:
     """Move the rows of one structure behind those of another."""
-    has_lists = isinstance(layers(target)[-1], faiss_library().IndexIVF)
+    bare = layers(target)[-1]
+    has_lists = isinstance(bare, faiss_library().IndexIVF)
     try:
+        if has_lists:
+            move_whole_blocks(bare, layers(source)[-1], target.ntotal)
         # Only lists keep positions beside their codes, which have to be moved on.
         target.merge_from(source, target.ntotal if has_lists else 0)
     except RuntimeError as error:
         raise UsageError(
             f"Indexes of this kind cannot be merged ({reason(error)}): build one over all rows."
         ) from error
+
+
+def move_whole_blocks(target: Any, source: Any, add_id: int) -> None:
+    """Move the lists that FAISS would write past their end.
+
+    Where a list of 4-bit codes holds as many rows as its blocks have bytes, FAISS
+    (BlockInvertedLists::add_entries, seen in 1.15.1) copies as many bytes behind
+    it as the whole list will have. What is left empty here it passes over.
+    """
+    faiss = faiss_library()
+    lists, others = (faiss.downcast_InvertedLists(each.invlists) for each in (target, source))
+    if not isinstance(lists, faiss.BlockInvertedLists):
+        return
+    for number in range(lists.nlist):
+        old, more = lists.list_size(number), others.list_size(number)
+        if not old or not more or old % lists.block_size:
+            continue
+        lists.resize(number, old + more)
+        start, length = (rows_bytes(lists, rows) for rows in (old, more))
+        ids = faiss.rev_swig_ptr(lists.get_ids(number), old + more)
+        ids[old:] = faiss.rev_swig_ptr(others.get_ids(number), more) + add_id
+        codes = faiss.rev_swig_ptr(lists.get_codes(number), start + length)
+        codes[start:] = faiss.rev_swig_ptr(others.get_codes(number), length)
+        others.resize(number, 0)
+
+
+def rows_bytes(lists: Any, rows: int) -> int:
+    """Say how many bytes the blocks of so many rows take."""
+    return int(-(-rows // lists.n_per_block) * lists.block_size)

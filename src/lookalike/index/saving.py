@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -140,6 +140,7 @@ def load_index(folder: Path, *, is_mapped: bool = True) -> SavedIndex:
         require_sizes(folder, facts["files"])
         if not facts["files"]:
             return SavedIndex(None, config, facts["about"])
+        require_whole(folder, facts["files"], (ROWS, COPIES))
         numbers = RowNumbers(load_rows(folder / ROWS), Copies(*load_rows(folder / COPIES)))
         base = read_structure(folder / BASE, is_mapped)
         refine = None
@@ -188,6 +189,13 @@ def require_sizes(folder: Path, files: dict[str, dict[str, Any]]) -> None:
             raise ValueError(f"{name} is missing") from error
         if size_bytes != told["size_bytes"]:
             raise ValueError(f"{name} should have {told['size_bytes']} bytes but has {size_bytes}")
+
+
+def require_whole(folder: Path, files: dict[str, dict[str, Any]], names: Iterable[str]) -> None:
+    """Refuse small files that changed: they are read whole anyway, and a wrong row is silent."""
+    for name in names:
+        if checksum(folder / name) != files[name]["sha256"]:
+            raise ValueError(f"{name} is not as it was written")
 
 
 def checked_files(folder: Path) -> list[str]:

@@ -25,13 +25,14 @@ from lookalike.gallery.failures import writing
 from lookalike.gallery.segments import flush_folder
 from lookalike.index import Index, IndexConfig
 from lookalike.index.covered import IndexedRows
-from lookalike.index.saving import load_index, read_facts, save_index
+from lookalike.index.saving import checked_files, load_index, read_facts, save_index
 from lookalike.index.spans import Span
 
 __all__ = [
     "INDEX_FOLDER",
     "Published",
     "build_lock",
+    "index_damage",
     "newest_first",
     "publish_index",
     "publish_locked",
@@ -46,6 +47,10 @@ BUILD_LOCK = "build.lock"
 # The generation, and a token that no earlier folder had: readers may still map one.
 PUBLISHED_NAME = re.compile(r"(\d{8,})-[0-9a-f]{8}")
 UNFINISHED_NAME = re.compile(r"\d{8,}-[0-9a-f]{8}\.tmp")
+REBUILD = (
+    "the pictures are safe; build it again with 'lookalike tune', or delete its folder to "
+    "compare every picture."
+)
 # How long a publisher waits for another one.
 PATIENCE_S = 60.0
 
@@ -189,6 +194,23 @@ def published_index(gallery: Gallery) -> Published | None:
         logger.warning(found.problem.rstrip("."))
         damaged = damaged or found
     return damaged
+
+
+def index_damage(gallery: Gallery) -> str:
+    """Read every byte of the published index; say what is wrong with it, or nothing."""
+    parent = gallery.path / INDEX_FOLDER
+    for name in newest_first(parent):
+        try:
+            wrong = checked_files(parent / name)
+        except FileNotFoundError:
+            if name in newest_first(parent):
+                return f"The index {parent / name} misses a file: {REBUILD}"
+            continue  # replaced just now
+        except LookalikeError as error:
+            return str(error)
+        if wrong:
+            return f"The index {parent / name} is damaged ({', '.join(wrong)}): {REBUILD}"
+    return ""
 
 
 def newest_first(parent: Path) -> list[str]:

@@ -238,9 +238,7 @@ def make_engine(name: str, *, k: int, tuning_queries: Rows) -> Engine:
     makers: dict[str, Callable[[], Engine]] = {
         "numpy": BruteForce,
         "faiss-flat": lambda: PlainFaiss(lambda rows: "Flat"),
-        "faiss-ivf": lambda: PlainFaiss(
-            lambda rows: f"IVF{round(math.sqrt(rows))},Flat", nprobes()
-        ),
+        "faiss-ivf": lambda: PlainFaiss(square_root_lists, nprobes()),
         "ivf-pq": lambda: Lookalike(IndexConfig(kind="ivf-pq"), PQ_LADDER),
         "hnsw-int8": lambda: Lookalike(IndexConfig(kind="hnsw", codes="int8"), GRAPH_LADDER),
         "hnswlib": peers.Hnswlib,

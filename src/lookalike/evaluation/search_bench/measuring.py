@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import statistics
@@ -35,6 +36,7 @@ SINGLE_QUERIES = 200
 FLAT_QUERIES = 256
 NEAR_ENOUGH = 0.9995
 SLOW_QPS = 1000
+SAMPLED_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +108,35 @@ def run_bench(
     folder.mkdir(parents=True, exist_ok=True)
     facts = {"rows": len(rows), "dim": rows.shape[1], "queries": len(queries), **asdict(wish)}
     facts.pop("engines")
+    facts["data"] = fingerprint(rows, queries, tuning_queries)
     bench = _Bench(rows, queries, wish)
     results = {}
     exact = kept(folder / "exact.json", facts, bench.exact)
     for name in wish.engines:
         engine = make_engine(name, k=wish.k, tuning_queries=tuning_queries)
         measure = partial(bench.measured, engine, prefixed(say, name))
-        results[name] = kept(folder / f"{name}.json", facts, measure)
+        try:
+            results[name] = kept(folder / f"{name}.json", facts, measure)
+        except UsageError as error:
+            say(f"{name}: left out: {error}")
     return {"machine": machine(), "facts": facts, "exact": exact, "engines": results}
+
+
+def fingerprint(*arrays: Rows) -> str:
+    """Hash a sample of the data, so that results of other embeddings are not taken for these."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        step = max(1, len(array) // SAMPLED_ROWS)
+        digest.update(np.ascontiguousarray(array[::step]).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def kept(file: Path, facts: dict[str, Any], measure: Callable[[], Any]) -> Any:
     """Read a result of the same facts, or measure it and write it down."""
-    stored = json.loads(file.read_text()) if file.exists() else {}
+    try:
+        stored = json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        stored = {}
     if stored.get("facts") != json.loads(json.dumps(facts)):
         stored = {"facts": facts, "result": measure()}
         write_json(file, stored)

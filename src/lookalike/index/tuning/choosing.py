@@ -53,12 +53,13 @@ def settled(
 
 def preference(measured: Measurement, wish: TuneWish) -> tuple[bool, float]:
     """Sort by time, but within the latency wished for first."""
-    return measured.p50_s > (wish.latency_s or float("inf")), cost(measured, wish.traffic)
+    return measured.p99_s > (wish.latency_s or float("inf")), cost(measured, wish.traffic)
 
 
 def finalists(swept: Sequence[Measurement], goal: float, wish: TuneWish) -> list[Measurement]:
-    """Take the fastest few that reach the goal."""
+    """Take the fastest few that reach the goal, else those that reach the wish itself."""
     passing = [each for each in swept if each.recall >= goal]
+    passing = passing or [each for each in swept if each.recall >= wish.recall]
     return sorted(passing, key=lambda each: preference(each, wish))[:FINALISTS]
 
 
