@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import faiss
 import numpy as np
 import pytest
 
 from lookalike.errors import UsageError
 from lookalike.index import FaissIndex, IndexConfig, build_index
-from lookalike.index.merging import merge_indexes
+from lookalike.index.faiss_index import layers
+from lookalike.index.merging import copied, merge_indexes, move_whole_blocks, renumber
 from lookalike.vectors import unit_rows
 
 DIM = 32
@@ -52,6 +54,24 @@ def test_ten_shards_merged_answer_as_one_build(kind):
     )
 
 
+@pytest.mark.parametrize("kind", ["ivf-pq", "ivf-rabitq"])
+def test_lists_that_fill_their_blocks_are_not_left_to_faiss(kind):
+    whole = built([rows()], IndexConfig(kind, nlist=1))
+    lists = faiss.downcast_InvertedLists(layers(whole.base)[-1].invlists)
+    rows_in_first = 2 * lists.block_size
+    cuts = [rows()[:rows_in_first], rows()[rows_in_first:]]
+    shards = [built([cut], whole.config, whole) for cut in cuts]
+    copies = [copied(shard.base) for shard in shards]
+    bases = [layers(each)[-1] for each in copies]
+    move_whole_blocks(bases[0], bases[1], rows_in_first)
+    assert [base.invlists.list_size(0) for base in bases] == [ROWS, 0]
+    merged = merge_indexes(shards, [0, rows_in_first])
+    queries = rows(seed=1)[:50].astype(np.float32)
+    one, joined = (index.search(queries, 20) for index in (whole, merged))
+    np.testing.assert_array_equal(one.rows, joined.rows)
+    np.testing.assert_array_equal(one.scores, joined.scores)
+
+
 def test_indexes_trained_apart_are_refused():
     one, other = built([rows()], KINDS["ivf"]), built([rows(seed=2)], KINDS["ivf"])
     with pytest.raises(UsageError, match=r"Index 1 was trained apart .* with trained="):
@@ -69,3 +89,18 @@ def test_each_index_needs_its_offset():
         merge_indexes([built([rows()], KINDS["ivf"])], [0, ROWS])
     with pytest.raises(UsageError, match="at least one index"):
         merge_indexes([], [])
+
+
+def test_rows_are_numbered_as_the_gallery_that_took_them_in_numbers_them():
+    blocks, queries = [rows()[:300]], rows()[:300].astype(np.float32)
+    index = built(blocks, IndexConfig("flat", codes="float16"))
+    numbers = np.arange(300)[::-1].copy()
+    assert renumber(index, numbers, rows=300) == 300
+    assert index.search(queries, 1).rows[:, 0].tolist() == numbers.tolist()
+
+
+def test_what_the_gallery_has_not_got_or_has_once_is_numbered_behind_its_rows():
+    index = built([rows()[:6]], IndexConfig("flat", codes="float16"))
+    assert renumber(index, np.array([2, -1, 0, 2, 1, -1]), rows=4) == 3
+    assert index.numbers.rows.tolist() == [2, 4, 0, 5, 1, 6]
+    assert index.size == 6

@@ -14,7 +14,7 @@ from lookalike.cli.new_gallery import opened_or_new
 from lookalike.cli.options import located_gallery, logging_options
 from lookalike.cli.output import counted, say, shown_path
 from lookalike.cli.progress import counting_bar
-from lookalike.errors import UsageError
+from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
 from lookalike.ingest import MergeReport, common_space, merge_galleries
 
@@ -42,6 +42,9 @@ def command(galleries: tuple[str, ...], into: str) -> None:
     anything is written: galleries of different encoders, a picture that two of
     them hold, and one that GALLERY holds with other content. Ctrl-C is safe at
     any moment: the same command goes on from there.
+
+    Into a new GALLERY, indexes that were trained as one (lookalike tune --like)
+    are joined instead of building one; -v says why, where that is impossible.
     """
     with ExitStack() as stack:
         inputs = [
@@ -69,12 +72,21 @@ def run(inputs: list[Gallery], target: Gallery) -> MergeReport:
 
 def join_indexes(target: Gallery, inputs: list[Gallery]) -> None:
     """Join the inputs' indexes instead of building one, where they were trained as one."""
-    from lookalike.search.rebuilding import merge_published
+    from lookalike.search.joining import join_published
 
     try:
-        merge_published(target, inputs)
-    except UsageError as error:
-        logger.info("The indexes cannot be joined: %s", error)
+        folder = join_published(target, inputs)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Interrupted while the indexes were joined: all pictures are safe in the gallery "
+            f"{target.path}, and the same command goes on from there."
+        ) from None
+    except LookalikeError as error:
+        logger.info("the indexes are not joined: %s", str(error).rstrip("."))
+        return
+    if folder is not None:
+        say(f"  index    joined from {counted(len(inputs), 'index', 'indexes')}, in "
+            f"{shown_path(folder)}")  # fmt: skip
 
 
 def show(done: MergeReport, target: Gallery) -> None:

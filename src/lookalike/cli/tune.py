@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from lookalike.cli.destinations import require_writable_file
 from lookalike.cli.examples import ExampleCommand
 from lookalike.cli.interrupts import Interrupted
 from lookalike.cli.numbers import WholeNumber
 from lookalike.cli.options import absolute, gallery_option, located_gallery, logging_options
-from lookalike.cli.output import note, say, shown_path
-from lookalike.cli.progress import bar
+from lookalike.cli.output import counted, note, say, shown_path
+from lookalike.cli.progress import bar, counting_bar
 from lookalike.cli.quantities import DURATION, SIZE
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
@@ -30,7 +32,10 @@ EXAMPLES = (
     ),
     ("lookalike tune --traffic batch --plot tuning.png", "For many queries at a time; drawn."),
     ("lookalike tune --dry-run --json > evidence.json", "Measure only; all numbers."),
+    ("lookalike tune --gallery shards/2 --like shards/1", "Indexes that can be joined later."),
 )
+# Everything else says how to tune, and --like tunes nothing.
+GOES_WITH_LIKE = frozenset({"gallery_folder", "like", "threads", "verbose", "quiet", "log_file"})
 
 
 @click.command("tune", cls=ExampleCommand, examples=EXAMPLES)
@@ -85,6 +90,13 @@ EXAMPLES = (
     metavar="N",
     help="Threads that build and search, as they will be when you search. Default: one per core.",
 )
+@click.option(
+    "--like",
+    metavar="DIR",
+    help="Tune nothing: build the index with the settings, lists and codes of this gallery's. "
+    "'lookalike merge' joins indexes built so; graphs (hnsw) are never joined, and --traffic "
+    "batch tunes none.",
+)
 @click.option("--plot", metavar="FILE", help="Draw recall against time: .png, .svg or .pdf.")
 @click.option("--dry-run", is_flag=True, help="Measure only: the gallery's index stays as it is.")
 @click.option("--json", "as_json", is_flag=True, help="Print all that was measured as JSON.")
@@ -99,6 +111,7 @@ def command(
     traffic: str,
     queries: str | None,
     threads: int | None,
+    like: str | None,
     plot: str | None,
     dry_run: bool,
     as_json: bool,
@@ -113,6 +126,11 @@ def command(
     """
     from lookalike.index.tuning import TuneWish
 
+    if like is not None:
+        require_no_wish()
+        use_threads(threads)
+        build_like_other(located_gallery(gallery_folder), located_gallery(like))
+        return
     wish = TuneWish(
         recall=recall,
         k=k,
@@ -164,6 +182,46 @@ def tune_gallery(
             tell("saving", 0, 0)
             publish_index(gallery, snapshot, tuned.index, tuned.to_dict(), config=tuned.config)
     return tuned
+
+
+def require_no_wish() -> None:
+    """Refuse wishes where nothing is tuned.
+
+    Raises:
+        UsageError: One was given.
+    """
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        is_given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if is_given and name not in GOES_WITH_LIKE:
+            raise UsageError(
+                f"--like takes over another index's settings, but {parameter.opts[-1]} was given "
+                "as well: leave one of them out."
+            )
+
+
+def build_like_other(folder: Path, other_folder: Path) -> None:
+    """Build a gallery's index with what another one's has learned, and say so."""
+    from lookalike.search.joining import build_like
+    from lookalike.search.published import published_index
+
+    with Gallery.open(folder) as gallery, Gallery.open(other_folder) as other:
+        try:
+            with counting_bar("Building the index") as tell:
+                build_like(gallery, other, on_progress=tell)
+        except KeyboardInterrupt:
+            raise Interrupted("Interrupted: the gallery's index is as it was before.") from None
+        published = published_index(gallery)
+        if published is None or published.indexed is None:
+            return  # replaced by someone else just now
+        index = published.indexed.index
+        say(
+            f"{counted(index.size, 'embedding')} in an index of the kind {index.config.kind}, "
+            f"with all that {shown_path(other.path)} has learned; its recall was not measured"
+        )
+        if index.has_graph:
+            note("Graphs cannot be joined: 'lookalike merge' will build an index of its own.")
 
 
 def load_queries(file: str) -> Any:

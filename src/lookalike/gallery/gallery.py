@@ -36,7 +36,7 @@ from lookalike.gallery.records import (
     VerifyReport,
 )
 from lookalike.gallery.segments import BlockCache, Segment, read_segments
-from lookalike.gallery.snapshots import Block, Snapshot, dead_rows, images_sharing
+from lookalike.gallery.snapshots import Block, Snapshot, dead_rows, images_sharing, require_current
 from lookalike.gallery.sources import read_sources
 from lookalike.gallery.where import (
     Condition,
@@ -313,6 +313,22 @@ class Gallery:
         with self._pool.transaction() as connection:
             for path, content_hash in connection.execute(query, (source_id,)):
                 yield from_stored_path(path), content_hash
+
+    def rows_by_path(self, snapshot: Snapshot, source_id: int) -> Iterator[tuple[str | bytes, int]]:
+        """Stream path, as it is stored, and global row of a source's images, sorted by path.
+
+        Images younger than the snapshot are left out.
+
+        Raises:
+            StaleSnapshot: The gallery was compacted since the snapshot was taken.
+        """
+        query = "SELECT path, segment_id, row FROM images WHERE source_id = ? ORDER BY path"
+        with self._pool.transaction() as connection:
+            require_current(connection, snapshot)
+            starts = snapshot.starts
+            for path, segment_id, row in connection.execute(query, (source_id,)):
+                if segment_id in starts:
+                    yield path, starts[segment_id] + row
 
     def skipped(self, source_id: int) -> Iterator[Skipped]:
         """Stream the files of a source that could not be used."""

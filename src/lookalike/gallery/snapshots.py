@@ -48,6 +48,12 @@ class Snapshot:
         """How many global rows there are, dead ones included."""
         return sum(len(block) for block in self.blocks)
 
+    @property
+    def starts(self) -> dict[int, int]:
+        """The first global row of each segment_id."""
+        ends = np.cumsum([0, *(len(block) for block in self.blocks)])
+        return dict(zip(self.segment_ids, ends.tolist(), strict=False))
+
     def located(self, rows: Sequence[int]) -> list[tuple[int, int]]:
         """Turn global rows into pairs of segment_id and row inside it.
 

@@ -1,9 +1,9 @@
-"""When a gallery's published index is built, built again, or joined from others'."""
+"""When a gallery's published index is built, and built again."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +12,10 @@ from lookalike.gallery import Gallery, Snapshot
 from lookalike.index import FaissIndex, IndexConfig, SearchParams, build_index
 from lookalike.index.config import training_rows_needed
 from lookalike.index.live import LiveIndex
-from lookalike.index.merging import merge_indexes
 from lookalike.index.tuning import TuneWish, needs_index, retune, tune
 from lookalike.search.published import (
     Published,
     build_lock,
-    publish_index,
     publish_locked,
     published_index,
     spans_of,
@@ -27,7 +25,6 @@ __all__ = [
     "Listener",
     "has_outgrown_exact",
     "live_index",
-    "merge_published",
     "needs_rebuild",
     "rebuild_index",
     "refresh_index",
@@ -104,7 +101,7 @@ def has_outgrown_exact(published: Published | None, live: LiveIndex) -> bool:
     if (
         published.config.kind not in {"exact", "flat"}
         or published.problem
-        or "wish" not in evidence
+        or "chosen" not in evidence
     ):
         return False
     return bool(evidence["wish"]["recall"] < 1 and 2 * evidence["chosen"]["rows"] < live.size)
@@ -166,7 +163,9 @@ def rebuild_index(
         )
         if published.indexed is not None and isinstance(index, FaissIndex):
             index.params = carried_params(published.indexed.index, index)
-        return publish_locked(gallery, snapshot, index, published.evidence, config=config)
+        # What is trained anew is no longer like another, nor joined from others.
+        kept = {k: v for k, v in published.evidence.items() if k not in {"like", "joined"}}
+        return publish_locked(gallery, snapshot, index, kept, config=config)
 
 
 def buildable(config: IndexConfig, rows: int) -> IndexConfig:
@@ -191,33 +190,3 @@ def carried_params(old: FaissIndex, new: FaissIndex) -> SearchParams:
     # The lists grow with the square root of the rows, and so do those to look into.
     nprobe = max(1, round(old.params.nprobe * (lists[1] / lists[0]) ** 0.5))
     return replace(old.params, nprobe=nprobe)
-
-
-def merge_published(target: Gallery, shards: Sequence[Gallery]) -> Path | None:
-    """Join the published indexes of galleries that were merged into one.
-
-    Args:
-        target: The merged gallery; its segments are those of the shards, one
-            shard after the other.
-        shards: In the order they were merged in.
-
-    Returns:
-        Where the joined index lies; None where a shard has none, or its rows are
-        not in the target as they were.
-
-    Raises:
-        UsageError: The indexes are graphs, or were not trained as one.
-        GalleryError: It cannot be written.
-    """
-    found = [published_index(shard) for shard in shards]
-    indexes = [each.indexed.index for each in found if each is not None and each.indexed]
-    if not indexes or len(indexes) < len(shards):
-        return None
-    snapshot = target.snapshot()
-    wanted = [rows for each in found if each is not None for _, rows in each.segments]
-    if wanted != [len(block) for block in snapshot.blocks]:
-        return None
-    totals = [sum(rows for _, rows in each.segments) for each in found if each is not None]
-    offsets = [sum(totals[:number]) for number in range(len(totals))]
-    merged = merge_indexes(indexes, offsets)
-    return publish_index(target, snapshot, merged, {"merged": len(shards)})

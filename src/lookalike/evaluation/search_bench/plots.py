@@ -11,6 +11,11 @@ from lookalike.errors import MissingExtra
 __all__ = ["save_bench_plot"]
 
 OWN = "tuned-"
+# As many as there are engines, each unlike its neighbors in the legend.
+COLOURS = (
+    "#7f7f7f", "#111111", "#8c564b", "#d62728", "#ff7f0e", "#2ca02c", "#006d2c", "#1f77b4",
+    "#08306b", "#9467bd", "#e377c2", "#17becf", "#bcbd22",
+)  # fmt: skip
 
 
 def save_bench_plot(bench: Mapping[str, Any], file: Path) -> None:
@@ -41,20 +46,20 @@ def save_bench_plot(bench: Mapping[str, Any], file: Path) -> None:
 
 def recall_plot(axis: Any, bench: Mapping[str, Any], speed: str, title: str) -> None:
     """Draw one curve an engine; what the tuner chose as stars."""
-    for name, result in bench["engines"].items():
+    for colour, (name, result) in zip(COLOURS * 2, bench["engines"].items(), strict=False):
         points = sorted(result["points"], key=lambda point: point["recall"])
         recalls = [point["recall"] for point in points]
         speeds = [point[speed] for point in points]
         if name.startswith(OWN):
-            axis.plot(recalls, speeds, "*", markersize=14, label=name, zorder=3)
+            axis.plot(recalls, speeds, "*", markersize=14, label=name, color=colour, zorder=3)
         else:
-            axis.plot(recalls, speeds, "o-", markersize=4, linewidth=1.2, label=name)
+            axis.plot(recalls, speeds, "o-", markersize=4, linewidth=1.2, label=name, color=colour)
     axis.set_yscale("log")
     axis.set_xlim(0.7, 1.005)
     axis.set_xlabel("recall")
     axis.set_ylabel(title)
     axis.grid(alpha=0.3, which="both")
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=8, loc="lower left")
 
 
 def bars(axis: Any, bench: Mapping[str, Any], title: str, value: Any) -> None:
