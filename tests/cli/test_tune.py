@@ -119,7 +119,7 @@ def test_ctrl_c_leaves_the_index_of_before(lookalike, gallery, monkeypatch):
     def interrupted(*given, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lookalike.search.published.publish_index", interrupted)
+    monkeypatch.setattr("lookalike.search.published.publish_locked", interrupted)
     done = lookalike("tune", "--gallery", gallery, "--recall", ".8")
     assert done.code == 130
     assert done.err == "lookalike: Interrupted: the gallery's index is as it was before.\n"

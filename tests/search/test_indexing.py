@@ -356,3 +356,24 @@ def test_changed_row_numbers_are_refused_at_once(gallery, caplog):
     (folder / "rows.npy").write_bytes(content)
     assert answers(Searcher(gallery, is_rebuilding=False)) == exact(gallery)
     assert "rows.npy is not as it was written" in caplog.text
+
+
+def test_an_index_whose_facts_are_lost_is_tuned_anew_not_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(rebuilding, "needs_index", lambda rows, dim: rows > 1000)
+    with make(tmp_path / "gallery") as gallery:
+        add(gallery, 1500, seed=0)
+        folder = publish(gallery)
+        (folder / "facts.json").write_text("{}")
+        assert refresh_index(gallery) is not None
+        assert published_index(gallery).evidence["chosen"]["recall"] >= 0.95
+
+
+def test_a_gallery_that_shrank_and_grew_again_gets_an_index_again(gallery, monkeypatch):
+    monkeypatch.setattr(rebuilding, "needs_index", lambda rows, dim: rows > 1000)
+    publish(gallery)
+    remove(gallery, list(range(1, 695)))
+    assert refresh_index(gallery) is not None
+    assert published_index(gallery).config == IndexConfig("exact")
+    add(gallery, 1400, seed=4)
+    assert refresh_index(gallery) is not None
+    assert published_index(gallery).indexed is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from lookalike.cli.interrupts import Interrupted
 from lookalike.cli.output import note, say, shown_path
@@ -44,16 +45,20 @@ def index_line(published: Published | None) -> str:
     if published is None:
         return "none: every picture is compared"
     if published.problem:
-        return f"damaged, every picture is compared: {published.problem}"
+        return "damaged: every picture is compared"
     if published.indexed is None:
-        return "none by choice: every picture is compared"
+        by_choice = " by choice" if "chosen" in published.evidence else ""
+        return f"none{by_choice}: every picture is compared"
     index = published.indexed.index
     chosen = published.evidence.get("chosen")
-    facts = [index.config.to_factory(index.size, index.dim)]
+    built = index.config
+    if index.has_lists and built.kind != "factory":
+        built = replace(built, nlist=index.nlist)
+    facts = [built.to_factory(index.size, index.dim)]
     if index.config.refine_codes != "none":
         facts.append(f"{index.config.refine_codes} re-ranking")
-    if chosen is not None:
-        wish = published.evidence["wish"]
+    wish = published.evidence.get("wish")
+    if chosen is not None and wish is not None:
         facts.append(
             f"recall@{wish['k']} {chosen['recall']:.3f} "
             f"({chosen['recall_low']:.3f} to {chosen['recall_high']:.3f})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,10 +162,12 @@ def tune_gallery(
 ) -> Tuned:
     """Tune over the gallery's newest state, and publish the choice if it is to be kept."""
     from lookalike.index.tuning import tune
-    from lookalike.search.published import publish_index
+    from lookalike.search.published import PATIENCE_S, build_lock, publish_locked
 
-    snapshot = gallery.snapshot()
-    with bar("Tuning", "") as update:
+    # Locked from the start: who cannot publish learns it before the work, not after.
+    held = build_lock(gallery, timeout_s=PATIENCE_S) if is_kept else nullcontext()
+    with held, bar("Tuning", "") as update:
+        snapshot = gallery.snapshot()
 
         def tell(what: str, done: int, total: int) -> None:
             if update is not None:
@@ -180,7 +183,7 @@ def tune_gallery(
         )
         if is_kept:
             tell("saving", 0, 0)
-            publish_index(gallery, snapshot, tuned.index, tuned.to_dict(), config=tuned.config)
+            publish_locked(gallery, snapshot, tuned.index, tuned.to_dict(), config=tuned.config)
     return tuned
 
 

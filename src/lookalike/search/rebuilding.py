@@ -98,11 +98,11 @@ def has_outgrown_exact(published: Published | None, live: LiveIndex) -> bool:
     if published is None:
         return True
     evidence = published.evidence
-    if (
-        published.config.kind not in {"exact", "flat"}
-        or published.problem
-        or "chosen" not in evidence
-    ):
+    if published.config.kind not in {"exact", "flat"}:
+        return False
+    if published.problem or "shrunk" in evidence:
+        return True  # what was chosen is lost, or nothing else fitted a smaller gallery
+    if "chosen" not in evidence:
         return False
     return bool(evidence["wish"]["recall"] < 1 and 2 * evidence["chosen"]["rows"] < live.size)
 
@@ -115,7 +115,8 @@ def tuned_index(
     Raises:
         GalleryLocked: Another process builds one.
     """
-    wish = TuneWish(**published.evidence["wish"]) if published is not None else TuneWish()
+    stored = {} if published is None else published.evidence.get("wish", {})
+    wish = TuneWish(**stored)
     with build_lock(gallery):
         snapshot = gallery.snapshot()
         tuned = tune(
@@ -165,6 +166,8 @@ def rebuild_index(
             index.params = carried_params(published.indexed.index, index)
         # What is trained anew is no longer like another, nor joined from others.
         kept = {k: v for k, v in published.evidence.items() if k not in {"like", "joined"}}
+        if config.kind == "exact":
+            kept["shrunk"] = True
         return publish_locked(gallery, snapshot, index, kept, config=config)
 
 
