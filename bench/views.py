@@ -106,9 +106,7 @@ def embedded(
         yield from pool.map(network, batches)
 
 
-def part_tasks(
-    gallery: list[bytes], first: int, count: int
-) -> list[tuple[bytes, int | None]]:
+def part_tasks(gallery: list[bytes], first: int, count: int) -> list[tuple[bytes, int | None]]:
     """Say which views make up these rows: the whole pictures first, then their views."""
     rows = range(first, first + count)
     return [(gallery[row % len(gallery)], None if row < len(gallery) else row) for row in rows]

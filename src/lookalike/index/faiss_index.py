@@ -35,9 +35,10 @@ class RowNumbers:
     """
 
     def __init__(self, rows: NDArray[np.int64], copies: Copies = NO_COPIES) -> None:
-        self.rows = rows
+        # Position -1, nothing found, is the last. One array serves both ends.
+        self._padded = np.append(rows, -1)
+        self.rows = self._padded[:-1]
         self.copies = copies
-        self._padded = np.append(rows, -1)  # position -1, nothing found, is the last
 
     def positions(self, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Turn a mask over rows into one over positions."""
