@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from directions import add, directions, make, publish
 
+from directions import add, directions, make, publish
 from lookalike.errors import UsageError
 from lookalike.gallery import parse_where
 from lookalike.index import IndexConfig
