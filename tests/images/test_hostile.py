@@ -88,7 +88,9 @@ with ThreadPoolExecutor(8) as pool:
 def hostile(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
     with tarfile.open(shared / "data" / "hostile-images.tar") as tar:
-        tar.extractall(folder, filter="data")
+        # Releases of Python before 3.11.4 know no filter.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(folder)
     return folder
 
 
