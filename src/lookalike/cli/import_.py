@@ -7,7 +7,7 @@ import click
 from lookalike.cli.examples import ExampleCommand
 from lookalike.cli.fresh_index import freshen_index
 from lookalike.cli.index import require_dtype
-from lookalike.cli.interrupts import Interrupted
+from lookalike.cli.interrupts import safe_so_far
 from lookalike.cli.new_gallery import opened_or_new
 from lookalike.cli.options import expanded, located_gallery, logging_options
 from lookalike.cli.output import counted, printable, say, shown_path
@@ -95,10 +95,7 @@ def run(gallery: Gallery, place: str, chosen: str, space: EmbeddingSpace) -> Imp
         with counting_bar("Importing") as tell:
             return import_embeddings(gallery, place, format=chosen, space=space, on_progress=tell)
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"Interrupted with {counted(len(gallery), 'picture')} safe in the gallery "
-            f"{gallery.path}: the same command goes on from there."
-        ) from None
+        raise safe_so_far(gallery) from None
 
 
 def show(done: ImportReport, gallery: Gallery) -> None:

@@ -12,7 +12,7 @@ from lookalike.cli.destinations import require_writable_file
 from lookalike.cli.examples import ExampleCommand
 from lookalike.cli.fresh_index import freshen_index
 from lookalike.cli.index_summary import show
-from lookalike.cli.interrupts import Interrupted
+from lookalike.cli.interrupts import Interrupted, safe_so_far
 from lookalike.cli.new_gallery import opened_or_new
 from lookalike.cli.options import (
     GALLERY_FOLDER,
@@ -21,7 +21,6 @@ from lookalike.cli.options import (
     located_gallery,
     logging_options,
 )
-from lookalike.cli.output import counted
 from lookalike.cli.progress import progress_bar
 from lookalike.cli.update_options import update_options
 from lookalike.encoders import Encoder, load_encoder
@@ -150,10 +149,7 @@ def interrupted(gallery: Gallery) -> Interrupted:
     """Say what is safe after Ctrl-C, and how to go on."""
     if not len(gallery):
         return Interrupted("Interrupted before anything was done: the same command starts again.")
-    return Interrupted(
-        f"Interrupted with {counted(len(gallery), 'picture')} safe in the gallery "
-        f"{gallery.path}: the same command goes on from there."
-    )
+    return safe_so_far(gallery)
 
 
 def gallery_for(source: Source | None, folder: str | None) -> Path:

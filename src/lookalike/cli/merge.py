@@ -9,7 +9,7 @@ import click
 
 from lookalike.cli.examples import ExampleCommand
 from lookalike.cli.fresh_index import freshen_index
-from lookalike.cli.interrupts import Interrupted
+from lookalike.cli.interrupts import Interrupted, safe_so_far
 from lookalike.cli.new_gallery import opened_or_new
 from lookalike.cli.options import located_gallery, logging_options
 from lookalike.cli.output import counted, say, shown_path
@@ -64,10 +64,7 @@ def run(inputs: list[Gallery], target: Gallery) -> MergeReport:
         with counting_bar("Merging") as tell:
             return merge_galleries(inputs, target, on_progress=tell)
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"Interrupted with {counted(len(target), 'picture')} safe in the gallery "
-            f"{target.path}: the same command goes on from there."
-        ) from None
+        raise safe_so_far(target) from None
 
 
 def join_indexes(target: Gallery, inputs: list[Gallery]) -> None:

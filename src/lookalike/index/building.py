@@ -14,19 +14,17 @@ from lookalike.index.config import IndexConfig, training_rows_needed
 from lookalike.index.exact import ExactIndex, live_mask, require_shape
 from lookalike.index.faiss_index import NO_COPIES, FaissIndex, RowNumbers, layers
 from lookalike.index.faiss_library import faiss_library, reason
-from lookalike.index.flat import FlatIndex
+from lookalike.index.flat import ADDED_ROWS, FlatIndex
 from lookalike.index.gpu import belongs_on_gpu
 from lookalike.index.metrics import scaled
 from lookalike.index.protocol import Index
 from lookalike.vectors import FloatRows, gathered
 
-__all__ = ["build_index", "reason"]
+__all__ = ["Listener", "build_index"]
 
-# Called with rows added so far and rows in all.
+# Called with rows added so far and rows in all; what it raises ends the building.
 Listener = Callable[[int, int], None]
 
-# Rows are added in slices, so that building needs no second copy of a segment.
-ADDED_ROWS = 65536
 # Lists are trained on this many rows each, as many as FAISS looks at: with 64 instead, a
 # query of a million rows took 20 % longer at recall 0.99.
 TRAINED_ROWS_PER_LIST = 256

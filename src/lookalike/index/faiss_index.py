@@ -17,7 +17,7 @@ from lookalike.index.gpu import GpuCopy, belongs_on_gpu
 from lookalike.index.metrics import scaled, scaled_queries
 from lookalike.vectors import FloatRows, Neighbors, padded, rank
 
-__all__ = ["FaissIndex", "RowNumbers", "layers"]
+__all__ = ["FaissIndex", "RowNumbers", "layers", "written_bytes"]
 
 # A k_factor is a multiple of k, and of ten where fewer neighbors are asked for.
 LEAST_SCORED_K = 10

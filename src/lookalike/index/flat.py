@@ -25,7 +25,7 @@ from lookalike.index.metrics import rounding, scaled, scaled_queries
 from lookalike.index.scanning import FEW_QUERIES
 from lookalike.vectors import FloatRows, Neighbors, exact_scores, padded, rank
 
-__all__ = ["FlatIndex"]
+__all__ = ["ADDED_ROWS", "FlatIndex"]
 
 # How many more than k are fetched, to see whether the k-th place is tied.
 MARGIN = 16

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
-from lookalike.index.building import reason
 from lookalike.index.collapsing import Copies
 from lookalike.index.faiss_index import FaissIndex, RowNumbers, layers
-from lookalike.index.faiss_library import faiss_library
+from lookalike.index.faiss_library import faiss_library, reason
 
 __all__ = ["merge_indexes", "renumber"]
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery, Snapshot
 from lookalike.index import FaissIndex, build_index
+from lookalike.index.building import Listener
 from lookalike.index.covered import IndexedRows
 from lookalike.index.merging import merge_indexes, renumber
 from lookalike.index.tuning import needs_index
 from lookalike.search.published import Published, publish_index, published_index, spans_of
-from lookalike.search.rebuilding import Listener, live_index
+from lookalike.search.rebuilding import live_index
 from lookalike.vectors import require_same_space
 
 __all__ = ["build_like", "join_published"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from lookalike.errors import GalleryLocked
 from lookalike.gallery import Gallery, Snapshot
 from lookalike.index import FaissIndex, IndexConfig, SearchParams, build_index
+from lookalike.index.building import Listener
 from lookalike.index.config import training_rows_needed
 from lookalike.index.live import LiveIndex
 from lookalike.index.tuning import TuneWish, needs_index, retune, tune
@@ -22,7 +22,6 @@ from lookalike.search.published import (
 )
 
 __all__ = [
-    "Listener",
     "has_outgrown_exact",
     "live_index",
     "needs_rebuild",
@@ -37,9 +36,6 @@ MOST_NEWER_ROWS = 20_000
 MOST_NEWER_SHARE = 0.05
 # More dead rows than that are walked over in vain by every query.
 MOST_GONE_SHARE = 0.3
-
-# Called with rows done and rows in all; what it raises ends the building.
-Listener = Callable[[int, int], None]
 
 
 def live_index(published: Published | None, snapshot: Snapshot, dim: int) -> LiveIndex:

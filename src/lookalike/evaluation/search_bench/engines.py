@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lookalike.errors import MissingExtra, UsageError
 from lookalike.evaluation.search_bench import peers
 from lookalike.index import FaissIndex, Index, IndexConfig, SearchParams, build_index
+from lookalike.index.faiss_index import written_bytes
 from lookalike.index.tuning import TuneWish, tune
 from lookalike.index.tuning.wishes import Traffic
 from lookalike.vectors import Neighbors
@@ -108,7 +109,7 @@ class PlainFaiss:
 
     def size_bytes(self) -> int:
         """What FAISS would write."""
-        return peers.faiss_bytes(self._index)
+        return written_bytes(self._index)
 
 
 class Lookalike:

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Autofaiss", "Hnswlib", "Scann", "Usearch", "faiss_bytes"]
+from lookalike.index.faiss_index import written_bytes
+
+__all__ = ["Autofaiss", "Hnswlib", "Scann", "Usearch"]
 
 Rows = NDArray[np.float32]
 Found = NDArray[np.int64]
@@ -21,15 +23,6 @@ Setting = Mapping[str, float]
 GRAPH_M = 16
 EF_CONSTRUCTION = 64
 EFS = (10, 16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 224, 256, 288, 320, 384, 512)
-
-
-def faiss_bytes(index: Any) -> int:
-    """Count what FAISS would write."""
-    import faiss
-
-    writer: Any = faiss.VectorIOWriter()
-    faiss.write_index(index, writer)
-    return int(writer.data.size())
 
 
 def folder_bytes(folder: str) -> int:
@@ -161,4 +154,4 @@ class Autofaiss:
 
     def size_bytes(self) -> int:
         """What FAISS would write."""
-        return faiss_bytes(self._index)
+        return written_bytes(self._index)
