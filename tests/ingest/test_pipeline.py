@@ -6,6 +6,7 @@ import csv
 import threading
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -62,15 +63,16 @@ def results(photos, encoder, **given):
 
 
 def delay(monkeypatch, seconds):
-    """Let the n-th decoding take ``seconds(n)``; returns the list of those begun."""
-    decode, begun = pipeline.decode, []
+    """Let loading the n-th file take ``seconds(n)``; returns the list of those begun."""
+    read_file, begun = pipeline.read_file, []
 
-    def slow(data, **given):
-        begun.append(len(begun))
-        time.sleep(seconds(begun[-1]))
-        return decode(data, **given)
+    def slow(path):
+        number = int(Path(path).stem)
+        begun.append(number)
+        time.sleep(seconds(number))
+        return read_file(path)
 
-    monkeypatch.setattr(pipeline, "decode", slow)
+    monkeypatch.setattr(pipeline, "read_file", slow)
     return begun
 
 
