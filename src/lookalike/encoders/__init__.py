@@ -5,7 +5,7 @@ from __future__ import annotations
 from lookalike.encoders.cards import Canonical, EncoderCard, load_card
 from lookalike.encoders.embedding import ImageInput, embed, prepare
 from lookalike.encoders.loading import load_encoder
-from lookalike.encoders.onnx_runtime import OnnxEncoder
+from lookalike.encoders.network import NetworkEncoder
 from lookalike.encoders.protocol import Encoder
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "Encoder",
     "EncoderCard",
     "ImageInput",
-    "OnnxEncoder",
+    "NetworkEncoder",
     "embed",
     "load_card",
     "load_encoder",

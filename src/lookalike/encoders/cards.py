@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from lookalike.errors import EncoderError, EncoderNotFound, UsageError
 from lookalike.images.preprocessing import Preprocessing
 from lookalike.vectors import EmbeddingSpace
 
-__all__ = ["Canonical", "EncoderCard", "load_card", "weights_digest"]
+__all__ = ["Canonical", "EncoderCard", "load_card", "require_weights", "weights_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,21 @@ class EncoderCard:
 
     Attributes:
         name: What ``load_encoder`` takes.
-        weights: File name of the ONNX network, beside the card.
+        weights: File name of the network's weights, beside the card or in its
+            repository; empty for whatever safetensors are there.
         dim: Length of an embedding; 0 where only the network itself tells.
         preprocessing: From a decoded picture to the network's input.
-        output: Name of the network's output that is the embedding; empty for
+        output: Name of an ONNX network's output that is the embedding; empty for
             its only output.
+        family: What builds the network: ``onnx``, ``timm``, ``openclip`` or
+            ``transformers``.
+        architecture: Its full name there, tag included: ``resnet18.a1_in1k``.
+        repository: Where a hub keeps its weights: ``timm/resnet18.a1_in1k``.
+        revision: Which commit of the repository; empty for its newest.
+        pooling: How tokens or maps become one embedding: ``own``, ``cls``,
+            ``mean`` (of the patch tokens) or ``gem``.
+        precision: Class of arithmetic: ``exact``, ``bf16`` or ``int8``.
+        has_text: Whether it has a text tower.
         licence: Of the weights.
         sha256: Of the weights file; empty where nobody wrote it down.
         description, data, recipe, version: Prose for people.
@@ -55,6 +65,13 @@ class EncoderCard:
     dim: int
     preprocessing: Preprocessing
     output: str = ""
+    family: str = "onnx"
+    architecture: str = ""
+    repository: str = ""
+    revision: str = ""
+    pooling: str = "own"
+    precision: str = "exact"
+    has_text: bool = False
     licence: str = ""
     sha256: str = ""
     description: str = ""
@@ -73,14 +90,19 @@ class EncoderCard:
 
         Returns:
             A space whose fingerprint covers everything that changes numbers:
-            weights, preprocessing, output and precision class.
+            weights, preprocessing, output, pooling and precision class. What runs
+            the network is not part of it: their numbers agree.
         """
-        facts = {
+        facts: dict[str, Any] = {
             "weights": digest,
-            "preprocessing": asdict(self.preprocessing),
+            "preprocessing": self.preprocessing.to_dict(),
             "output": self.output,
-            "precision": "exact",
+            "precision": self.precision,
         }
+        if self.family != "onnx":
+            facts |= {"family": self.family, "architecture": self.architecture}
+        if self.pooling != "own":
+            facts["pooling"] = self.pooling
         text = json.dumps(facts, sort_keys=True)
         fingerprint = hashlib.sha256(text.encode()).hexdigest()
         return EmbeddingSpace(fingerprint, self.dim, encoder=self.name)
@@ -93,6 +115,27 @@ def weights_digest(path: Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def require_weights(card: EncoderCard, weights: Path) -> str:
+    """Hash a card's weights, and refuse those of another network.
+
+    Returns:
+        sha256, hexadecimal.
+
+    Raises:
+        EncoderNotFound: The file is not there.
+        EncoderError: The card names another sha256.
+    """
+    if not weights.is_file():
+        raise EncoderNotFound(f"Encoder {card.name!r} has no weights file at {weights}.")
+    digest = weights_digest(weights)
+    if card.sha256 and card.sha256 != digest:
+        raise EncoderError(
+            f"The weights {weights} are not the ones of their card (sha256 {digest[:12]}, "
+            f"the card says {card.sha256[:12]}): bring back the right file, or its card."
+        )
+    return digest
 
 
 def load_card(path: Path) -> EncoderCard:
@@ -134,6 +177,7 @@ def preprocessing_from(facts: Mapping[str, Any]) -> Preprocessing:
         size=int(facts["size"]),
         resize=int(facts.get("resize", facts["size"])),
         interpolation=facts.get("interpolation", "bicubic"),
+        fit=facts.get("fit", "crop"),
         mean=per_channel(facts.get("mean")),
         std=per_channel(facts.get("std")),
     )

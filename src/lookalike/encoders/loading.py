@@ -9,16 +9,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from lookalike.encoders.cards import EncoderCard, card_from, load_card, renamed
-from lookalike.encoders.onnx_runtime import OnnxEncoder
+from lookalike.encoders.cards import (
+    EncoderCard,
+    card_from,
+    load_card,
+    renamed,
+    require_weights,
+)
+from lookalike.encoders.network import NetworkEncoder
 from lookalike.encoders.protocol import Encoder
+from lookalike.encoders.runtimes.onnx import OnnxRuntime
 from lookalike.errors import EncoderError, EncoderNotFound, UsageError
 
-__all__ = ["OPTION_NAMES", "encoder_name", "load_encoder", "with_stored_options"]
+__all__ = [
+    "OPTION_NAMES",
+    "encoder_name",
+    "load_encoder",
+    "onnx_encoder",
+    "with_stored_options",
+]
 
 ONNX_PREFIX = "onnx:"
 OPTION_NAMES = ("size", "resize", "interpolation", "mean", "std", "output")
@@ -40,7 +54,7 @@ def load_encoder(name: str = "builtin", *, threads: int | None = None) -> Encode
     if name == "builtin":
         folder = Path(str(resources.files("lookalike.encoders") / "builtin"))
         card = load_card(folder / "card.json")
-        return OnnxEncoder(card, folder / card.weights, threads=threads)
+        return onnx_encoder(card, folder / card.weights, threads=threads)
     if name.startswith(ONNX_PREFIX):
         return load_onnx(name.removeprefix(ONNX_PREFIX), threads=threads)
     raise EncoderNotFound(
@@ -65,7 +79,19 @@ def load_onnx(place: str, *, threads: int | None) -> Encoder:
             "(docs/encoders.md), or give its preprocessing, for example "
             "--encoder-size 224 --encoder-mean .5 --encoder-std .5 --encoder-output embedding."
         )
-    return OnnxEncoder(renamed(card, encoder_name(weights, options)), weights, threads=threads)
+    return onnx_encoder(renamed(card, encoder_name(weights, options)), weights, threads=threads)
+
+
+def onnx_encoder(card: EncoderCard, weights: Path, *, threads: int | None = None) -> Encoder:
+    """Run an ONNX network that a card describes.
+
+    Raises:
+        EncoderNotFound: The weights file is not there.
+        EncoderError: It is not the card's, or cannot be used.
+    """
+    digest = require_weights(card, weights)
+    runtime = OnnxRuntime(card, weights, threads=threads)
+    return NetworkEncoder(replace(card, output=runtime.output), digest, runtime)
 
 
 def encoder_name(weights: str | Path, options: Mapping[str, str]) -> str:

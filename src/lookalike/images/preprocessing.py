@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,8 @@ class Preprocessing:
         mean: Per channel, of pixel values in [0, 1]; None, with ``std``, for a
             network that normalises itself: it gets values in [0, 255].
         std: Per channel, like ``mean``.
+        fit: How a picture becomes a square: ``"crop"`` keeps its proportions and
+            cuts the centre, ``"squash"`` takes all of it, out of proportion.
 
     Raises:
         UsageError: A value makes no sense.
@@ -41,6 +44,7 @@ class Preprocessing:
     interpolation: str = "bicubic"
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
+    fit: str = "crop"
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.resize < self.size:
@@ -52,6 +56,8 @@ class Preprocessing:
             raise UsageError(
                 f"Interpolation {self.interpolation!r} is unknown: use {' or '.join(FILTERS)}."
             )
+        if self.fit not in {"crop", "squash"}:
+            raise UsageError(f"Fit {self.fit!r} is unknown: use 'crop' or 'squash'.")
         if (self.mean is None) != (self.std is None):
             raise UsageError("Mean and std belong together: give both or neither.")
         if self.mean is not None and self.std is not None:
@@ -59,6 +65,16 @@ class Preprocessing:
             check_channels("Std", self.std)
             if min(self.std) <= 0:
                 raise UsageError(f"Std divides, so it must be above 0, not {self.std}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """List what changes numbers; ``fit`` only where it is not the usual one.
+
+        Fingerprints are made of this: a new field must not change those of old.
+        """
+        facts = asdict(self)
+        if self.fit == "crop":
+            del facts["fit"]
+        return facts
 
 
 def check_channels(name: str, values: tuple[float, ...]) -> None:
@@ -68,7 +84,7 @@ def check_channels(name: str, values: tuple[float, ...]) -> None:
 
 
 def crop(picture: Picture, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Cut the centred square window that the network sees, and resize it.
+    """Cut the centred window that the network sees, and resize it.
 
     The same as resizing the shortest side to ``resize`` and cropping ``size``
     from the centre, but in one step that touches the window alone, and with
@@ -80,12 +96,14 @@ def crop(picture: Picture, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """
     size = preprocessing.size
     width, height = picture.image.size
-    side = min(width, height) * size / preprocessing.resize
-    left, top = (width - side) / 2, (height - side) / 2
+    part = size / preprocessing.resize
+    side = min(width, height) * part
+    wide, high = (side, side) if preprocessing.fit == "crop" else (width * part, height * part)
+    left, top = (width - wide) / 2, (height - high) / 2
     window = picture.image.resize(
         (size, size),
         FILTERS[preprocessing.interpolation],
-        box=(left, top, left + side, top + side),
+        box=(left, top, left + wide, top + high),
     )
     return np.array(window)
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.encoders import Encoder, OnnxEncoder, embed, load_card, load_encoder
+from lookalike.encoders import Encoder, embed, load_card, load_encoder
+from lookalike.encoders.loading import onnx_encoder
 from lookalike.training.pictures import Picture, read_photographs
 from lookalike.training.prepare import default_teacher, shared_folder
 
@@ -63,7 +64,7 @@ def teacher_encoder(path: Path) -> Encoder:
 def exported_encoder(folder: Path) -> Encoder:
     """Load an exported folder: `card.json` and the weights that it names."""
     card = load_card(folder / "card.json")
-    return OnnxEncoder(card, folder / card.weights)
+    return onnx_encoder(card, folder / card.weights)
 
 
 def measure(pictures: Sequence[Picture], encoder: Encoder, batch_size: int = 256) -> Retrieval:

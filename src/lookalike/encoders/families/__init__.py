@@ -1,0 +1,1 @@
+"""Networks of the field's libraries, one file for each library."""
