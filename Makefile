@@ -1,5 +1,5 @@
 # make demo    the main job, on rendered pictures; IMAGES=~/Pictures for your own
-# make test    the core's tests (no torch), a few minutes
+# make test    the core's tests, then those of the field's encoders (torch), some minutes
 # make test-all, make check, make bench, make docs, make clean
 # make bench-search ROWS=1000000    search engines side by side; needs the shared pictures
 
@@ -16,7 +16,7 @@ IMAGES ?=
 PINS := pyproject.toml constraints.txt
 INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
-.PHONY: demo test test-all check bench bench-search docs clean
+.PHONY: demo test test-heavy test-all check bench bench-search docs clean
 .DEFAULT_GOAL := demo
 
 $(BIN)/python:
@@ -37,23 +37,26 @@ $(VENV)/.check: $(VENV)/.test
 	@$(BIN)/python $(INSTALL) '.[check]'
 	@touch $@
 
+# Everything that runs or exports the field's encoders, in an environment of its own.
 # torch stands on the command line itself, with its exact release: without it pip
 # would choose the newest build, with several GB for graphics cards.
 $(HEAVY)/.done: $(PINS)
 	@$(PYTHON) -m venv $(HEAVY)
-	@echo "Installing torch and what trains encoders into $(HEAVY) ..."
-	@$(HEAVY)/bin/python $(INSTALL) '.[test,train]' 'torch==2.13.0'
+	@echo "Installing torch and the field's encoders into $(HEAVY) ..."
+	@$(HEAVY)/bin/python $(INSTALL) '.[test,train,timm,clip,hf,export,turbo]' 'torch==2.13.0'
 	@touch $@
 
 demo: $(VENV)/.core
 	@$(BIN)/lookalike demo "$(DEMO)" $(if $(IMAGES),--images "$(IMAGES)")
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(HEAVY)/.done
 	$(BIN)/python -m pytest -m "not heavy"
+	$(HEAVY)/bin/python -m pytest -m "not heavy" tests/encoders tests/images tests/training
 
-test-all: test $(HEAVY)/.done
+test-heavy: $(HEAVY)/.done
 	$(HEAVY)/bin/python -m pytest -m heavy tests
-	$(HEAVY)/bin/python -m pytest tests/training
+
+test-all: test test-heavy
 
 check: $(VENV)/.check
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lookalike.encoders import Encoder, embed, load_card, load_encoder
+from lookalike.encoders.canonical import canonical_picture
 from lookalike.encoders.cards import weights_digest
 
 FOLDER = Path(str(resources.files("lookalike.encoders") / "builtin"))
@@ -20,11 +21,6 @@ BARS = {"caltech101-eval": 0.70, "grocery-eval": 0.80, "clothing-eval": 0.90}
 @pytest.fixture(scope="module")
 def builtin() -> Encoder:
     return load_encoder("builtin")
-
-
-def canonical_picture() -> np.ndarray:
-    y, x = np.mgrid[0:256, 0:256]
-    return np.stack([x % 256, y % 256, x * y // 256 % 256], axis=2).astype(np.uint8)
 
 
 def test_its_canonical_vector_is_the_cards(builtin):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import onnxruntime
 from PIL import Image
 
+from lookalike.encoders.canonical import DESCRIPTION, canonical_picture
 from lookalike.training.network import Student, parameter_count
 from lookalike.training.pictures import preprocess
 
@@ -33,10 +34,6 @@ RECIPE = (
     "class proxies. AdamW, bfloat16, cosine learning rate over the wall clock, growing picture "
     "size, averaged weights. The averaged network's embedding is then whitened by class, fitted "
     "on training pictures."
-)
-CANONICAL = (
-    "a 256x256 test picture made by formula: pixel (y, x) = (x % 256, y % 256, (x*y//256) % 256) "
-    "RGB uint8, taken through preprocessing"
 )
 
 
@@ -72,12 +69,6 @@ def run_model(
     return output
 
 
-def canonical_picture() -> Image.Image:
-    """Make the test picture: pixel (y, x) = (x % 256, y % 256, (x * y // 256) % 256)."""
-    y, x = np.mgrid[0:256, 0:256]
-    return Image.fromarray(np.stack([x % 256, y % 256, x * y // 256 % 256], 2).astype(np.uint8))
-
-
 def milliseconds_per_picture(path: Path, size: int, threads: int, rounds: int = 40) -> float:
     """Time single pictures: the median of `rounds` runs."""
     session = _session(path, threads)
@@ -94,7 +85,7 @@ def make_card(
     path: Path, network: Student, stored: dict[str, object], inference: Inference, cost: Rounding
 ) -> dict[str, object]:
     """Describe the written weights; `measured.retrieval` is filled in afterwards."""
-    picture = preprocess(canonical_picture(), inference.size, inference.resize)
+    picture = preprocess(Image.fromarray(canonical_picture()), inference.size, inference.resize)
     first = run_model(path, picture[None])[0, :8]
     return {
         "name": "builtin",
@@ -120,7 +111,7 @@ def make_card(
         "data": DATA_TERMS,
         "recipe": recipe_facts(network, stored, inference, cost),
         "canonical": {
-            "description": CANONICAL,
+            "description": DESCRIPTION,
             "first": [round(float(number), 6) for number in first],
             "tolerance": 1e-3,
         },
