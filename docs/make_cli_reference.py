@@ -27,6 +27,7 @@ standard error. An error is one sentence: what was asked, what was found, what t
 | 1 | something failed; the gallery is as it was, or as far as it had been committed |
 | 2 | the command line makes no sense |
 | 130 | interrupted by Ctrl-C; the same command goes on from there |
+| 143 | ended by SIGTERM, as batch systems do it; the same command goes on from there |
 
 Control characters in file names, line breaks among them, are printed as escapes
 (`\\n`), so that one hit is one line; every other byte is printed as it is on disk.

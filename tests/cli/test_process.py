@@ -165,7 +165,10 @@ def test_the_bar_shows_rate_and_bottleneck_and_leaves_nothing_behind(photos, enc
     assert terminal.seen.rindex(b"\x1b[?25h") > terminal.seen.rindex(b"\x1b[?25l")
 
 
-def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(lookalike, paint, encoder, tmp_path):
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(
+    lookalike, paint, encoder, tmp_path, sent, code
+):
     words = ["index", "many", "--encoder", encoder, "--threads", "1"]
     paint(tmp_path / "many" / "first.png", (99, 99, 99))
     lookalike(*words)
@@ -173,8 +176,8 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(lookalike, paint, en
         paint(tmp_path / "many" / f"{number}.png", (number % 256, number // 256, 7))
     terminal = Terminal(tmp_path, *words)
     assert terminal.read_until(b"bottleneck: ")
-    terminal.process.send_signal(signal.SIGINT)
-    assert terminal.finish() == 130
+    terminal.process.send_signal(sent)
+    assert terminal.finish() == code
     screen = left_on_screen(terminal.seen).strip()
     told = re.fullmatch(
         r"lookalike: Interrupted with ([\d,]+) pictures? safe in the gallery .*: "

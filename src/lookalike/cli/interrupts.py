@@ -1,7 +1,10 @@
-"""Ctrl-C with something to say."""
+"""Ctrl-C, and the signal by which systems end a process, with something to say."""
 
 from __future__ import annotations
 
+import signal
+import threading
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from lookalike.cli.output import counted
@@ -9,7 +12,13 @@ from lookalike.cli.output import counted
 if TYPE_CHECKING:
     from lookalike.gallery import Gallery
 
-__all__ = ["Interrupted", "safe_so_far"]
+__all__ = ["Interrupted", "exit_code", "heed_sigterm", "safe_so_far"]
+
+EXIT_INTERRUPTED = 130
+# As a shell reports a process that SIGTERM ended.
+EXIT_TERMINATED = 143
+
+was_terminated = threading.Event()
 
 
 class Interrupted(Exception):
@@ -22,3 +31,24 @@ def safe_so_far(gallery: Gallery) -> Interrupted:
         f"Interrupted with {counted(len(gallery), 'picture')} safe in the gallery "
         f"{gallery.path}: the same command goes on from there."
     )
+
+
+def heed_sigterm() -> None:
+    """Treat SIGTERM as Ctrl-C: what is done is made safe before the process ends.
+
+    Batch systems and service managers send it some seconds before they kill.
+    A handler that somebody else set stays.
+    """
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, on_sigterm)
+
+
+def on_sigterm(number: int, frame: FrameType | None) -> None:
+    """Interrupt the main thread, and remember why."""
+    was_terminated.set()
+    raise KeyboardInterrupt
+
+
+def exit_code() -> int:
+    """Return what the process ends with after an interruption."""
+    return EXIT_TERMINATED if was_terminated.is_set() else EXIT_INTERRUPTED

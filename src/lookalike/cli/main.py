@@ -14,7 +14,7 @@ import click
 
 import lookalike
 from lookalike.cli.examples import write_examples
-from lookalike.cli.interrupts import Interrupted
+from lookalike.cli.interrupts import Interrupted, exit_code, heed_sigterm
 from lookalike.cli.output import printable
 from lookalike.errors import LookalikeError, UsageError
 
@@ -44,7 +44,6 @@ EXAMPLES = (
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
@@ -108,8 +107,9 @@ def program(ctx: click.Context) -> None:
 
 
 def main() -> None:
-    """Run the program and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run the program and exit: 0 done, 1 failed, 2 wrong usage, 130 or 143 interrupted."""
     let_file_names_through()
+    heed_sigterm()
     sys.exit(run())
 
 
@@ -142,9 +142,9 @@ def run(arguments: list[str] | None = None) -> int:
     except click.UsageError as error:
         return failed(usage_sentence(error), EXIT_USAGE)
     except Interrupted as error:
-        return failed(str(error), EXIT_INTERRUPTED)
+        return failed(str(error), exit_code())
     except (click.Abort, KeyboardInterrupt):
-        return failed("Interrupted.", EXIT_INTERRUPTED)
+        return failed("Interrupted.", exit_code())
     except LookalikeError as error:
         return failed(str(error), EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE)
     except BrokenPipeError:
