@@ -43,7 +43,7 @@ $(VENV)/.check: $(VENV)/.test
 $(HEAVY)/.done: $(PINS)
 	@$(PYTHON) -m venv $(HEAVY)
 	@echo "Installing torch and the field's encoders into $(HEAVY) ..."
-	@$(HEAVY)/bin/python $(INSTALL) '.[test,train,timm,clip,hf,export,turbo]' 'torch==2.13.0'
+	@$(HEAVY)/bin/python $(INSTALL) '.[test,train,timm,clip,hf,export]' 'torch==2.13.0'
 	@touch $@
 
 demo: $(VENV)/.core
@@ -51,7 +51,7 @@ demo: $(VENV)/.core
 
 test: $(VENV)/.test $(HEAVY)/.done
 	$(BIN)/python -m pytest -m "not heavy"
-	$(HEAVY)/bin/python -m pytest -m "not heavy" tests/encoders tests/images tests/training
+	$(HEAVY)/bin/python -m pytest -m "not heavy" tests/encoders tests/images tests/training tests/cli/test_encoders.py
 
 test-heavy: $(HEAVY)/.done
 	$(HEAVY)/bin/python -m pytest -m heavy tests

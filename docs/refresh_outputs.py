@@ -41,7 +41,13 @@ import lookalike
 from lookalike.demonstration import render_collection
 
 PROJECT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/guide.md", "docs/encoders.md", "docs/gallery-format.md")
+PAGES = (
+    "README.md",
+    "docs/guide.md",
+    "docs/queries.md",
+    "docs/encoders.md",
+    "docs/gallery-format.md",
+)
 FILLED_ONLY = ("docs/benchmarks.md",)
 SHEET = PROJECT / "docs" / "images" / "demo-sheet.jpg"
 

@@ -39,7 +39,17 @@ if TYPE_CHECKING:
         merge_galleries,
         update_images,
     )
-    from lookalike.search import Hit, Results, Searcher, contact_sheet, save_sheet
+    from lookalike.search import (
+        Feedback,
+        Hit,
+        Query,
+        QueryPart,
+        Region,
+        Results,
+        Searcher,
+        contact_sheet,
+        save_sheet,
+    )
     from lookalike.vectors import EmbeddingSpace
 
 __version__ = "0.1.0"
@@ -48,6 +58,7 @@ __all__ = [
     "EmbeddingSpace",
     "Encoder",
     "EncoderCard",
+    "Feedback",
     "Gallery",
     "Hit",
     "ImageRecord",
@@ -59,6 +70,9 @@ __all__ = [
     "Picture",
     "Preprocessing",
     "Progress",
+    "Query",
+    "QueryPart",
+    "Region",
     "Results",
     "SearchParams",
     "Searcher",
@@ -84,6 +98,7 @@ _ROOMS = {
     "EmbeddingSpace": "vectors",
     "Encoder": "encoders",
     "EncoderCard": "encoders",
+    "Feedback": "search",
     "Gallery": "gallery",
     "Hit": "search",
     "ImageRecord": "gallery",
@@ -95,6 +110,9 @@ _ROOMS = {
     "Picture": "images",
     "Preprocessing": "images",
     "Progress": "ingest",
+    "Query": "search",
+    "QueryPart": "search",
+    "Region": "search",
     "Results": "search",
     "SearchParams": "index",
     "Searcher": "search",

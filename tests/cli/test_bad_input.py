@@ -30,7 +30,7 @@ CASES = [
     ("index photos --encoder onnx:nowhere.onnx", 1, "There is no encoder file at"),
     ("index photos --encoder onnx:~nobody/net.onnx", 1, "There is no encoder file at"),
     ("search photos/red.png --encoder onnx:~nobody/n --gallery photos", 1, "no encoder file"),
-    ("index photos --encoder-size 8", 2, "--encoder onnx:FILE"),
+    ("index photos --encoder-size 8", 2, "name it too, with --encoder"),
     ("index photos --dtype int8", 2, "'float16', 'float32'"),
     ("index photos --threads 0", 2, "0 is less than 1"),
     ("index photos --metadata nowhere.csv", 2, "There is no metadata file"),

@@ -21,7 +21,7 @@ def test_the_plan_is_told_beside_the_hits(lookalike, indexed):
     done = lookalike(
         "search", "photos/red.png", "--where", "width > 1", "--explain", "--gallery", indexed
     )
-    assert done.err == "plan: exact over 4 allowed of 4 rows\n"
+    assert done.err == "plan: exact over 4 allowed of 4 rows\nscores: cosine to the query\n"
     told = lookalike("search", "photos/red.png", "--explain", "--json", "--gallery", indexed)
     assert json.loads(told.out)["plan"]["summary"] == "exact over 4 rows"
 
@@ -39,7 +39,20 @@ def test_the_index_is_asked_as_told(lookalike, tmp_path, monkeypatch):
         add(gallery, 700, seed=0)
         publish(gallery)
     asked = ["search", "--id", 3, "-k", 1, "--explain", "--gallery", tmp_path / "gallery"]
-    assert lookalike(*asked).err == "plan: ivf, nprobe 8 over 700 rows\n"
-    assert lookalike(*asked, "--nprobe", 3).err == "plan: ivf, nprobe 3 over 700 rows\n"
-    assert lookalike(*asked, "--exact").err == "plan: exact over 700 rows\n"
+    for options, plan in [
+        ([], "ivf, nprobe 8 over 700 rows"),
+        (["--nprobe", 3], "ivf, nprobe 3 over 700 rows"),
+        (["--nprobe", 5000], "ivf, nprobe 8 over 700 rows"),  # all of its lists
+        (["--exact"], "exact over 700 rows"),
+    ]:
+        told = lookalike(*asked, *options).err
+        assert told == f"plan: {plan}\nscores: cosine to the query\n"
     assert lookalike(*asked, "--nprobe", 0).code == 2
+
+
+def test_settings_of_an_index_that_is_not_asked_are_refused(lookalike, indexed):
+    done = lookalike(
+        "search", "photos/red.png", "--exact", "--nprobe", 3, "--k-factor", 2, "--gallery", indexed
+    )
+    assert (done.code, done.out) == (2, "")
+    assert "so that --nprobe and --k-factor would change nothing" in done.err

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lookalike.encoders import embed, load_encoder
-from lookalike.encoders.loading import with_stored_options
+from lookalike.encoders.names import with_stored_options
 from lookalike.errors import EncoderError, EncoderNotFound, UsageError
 
 sys.path.insert(0, str(Path(__file__).parent.parent))

@@ -24,7 +24,7 @@ class Wrapped:
 
     def __init__(self, encoder: Encoder, before=lambda: None, *, batch_size: int = 4) -> None:
         self.card, self.space = encoder.card, encoder.space
-        self.preprocessing = encoder.preprocessing
+        self.preprocessing, self.runs_on = encoder.preprocessing, encoder.runs_on
         self.batch_size, self.workers = batch_size, 2
         self._encode, self._before = encoder.encode, before
 
@@ -76,6 +76,14 @@ def delay(monkeypatch, seconds):
     return begun
 
 
+def eventually(claim):
+    """Wait until something is true, ten seconds at most."""
+    end = time.monotonic() + 10
+    while not claim() and time.monotonic() < end:
+        time.sleep(0.01)
+    return claim()
+
+
 def test_order_is_kept_whatever_takes_long(many, encoder, monkeypatch):
     delay(monkeypatch, lambda n: 0.1 if n == 0 else 0.002 * (n % 3))
     items = list(results(many, Wrapped(encoder), decode_threads=4))
@@ -111,6 +119,57 @@ def test_a_slow_encoder_does_not_fill_the_memory(many, encoder, monkeypatch):
     # the window, the batch being gathered, and twice two calls under way
     assert waiting <= 32 + 2 + 4 * 2
     assert len(begun) == PICTURES
+
+
+class Counter:
+    """Counts how many threads are inside at the same time."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self.most = threading.Lock(), 0, 0
+
+    def visit(self):
+        with self._lock:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+        time.sleep(0.002)
+        with self._lock:
+            self._inside -= 1
+
+
+def test_an_encoder_on_a_card_leaves_the_cores_to_decoding(many, encoder, monkeypatch):
+    monkeypatch.setattr(pipeline, "usable_cores", lambda: 5)
+    decoding, crop, release = Counter(), pipeline.crop, threading.Event()
+    monkeypatch.setattr(pipeline, "crop", lambda *given: (decoding.visit(), crop(*given))[1])
+    on_a_card = Wrapped(encoder, lambda: release.wait(10))
+    on_a_card.runs_on = "PyTorch, bfloat16, cuda:0 (a card)"
+    begun = delay(monkeypatch, lambda n: 0)
+    reader = threading.Thread(target=lambda: list(results(many, on_a_card)))
+    reader.start()
+    assert eventually(lambda: len(begun) == PICTURES)  # while both calls still wait
+    release.set()
+    reader.join(10)
+    assert 2 < decoding.most <= 5
+
+
+def test_a_file_that_comes_slowly_holds_nobody_up(many, encoder, monkeypatch):
+    release, crop, cut = threading.Event(), pipeline.crop, []
+    begun = delay(monkeypatch, lambda n: release.wait(10) * 0 if n == 0 else 0)
+    monkeypatch.setattr(pipeline, "crop", lambda *given: (cut.append(1), crop(*given))[1])
+    reader = threading.Thread(target=lambda: list(results(many, Wrapped(encoder))))
+    reader.start()
+    assert eventually(lambda: len(cut) == PICTURES - 1)
+    release.set()
+    reader.join(10)
+    assert len(begun) == len(cut) == PICTURES
+
+
+def test_the_last_calls_are_shared_out(many, encoder):
+    sizes, encode = [], encoder.encode
+    watched = Wrapped(encoder, batch_size=16)
+    watched._encode = lambda pixels: (sizes.append(len(pixels)), encode(pixels))[1]
+    assert len(list(results(many, watched))) == PICTURES
+    # Of 60, 44, 28, 14, 7 and 3 left: at most half, and no fewer than 16 / 4.
+    assert sorted(sizes, reverse=True) == [16, 16, 14, 7, 4, 3]
 
 
 def test_progress_only_goes_forward_and_ends_at_the_total(many, gallery, encoder, monkeypatch):

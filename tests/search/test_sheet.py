@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import PIL.Image
 import pytest
 
+from lookalike import Query, QueryPart
 from lookalike.errors import UsageError
 from lookalike.ingest import add_images
 from lookalike.search import Results, contact_sheet, save_sheet
@@ -114,3 +116,38 @@ def test_a_sheet_is_saved_as_its_name_asks(photos, tmp_path):
 def test_no_answers_make_no_sheet():
     with pytest.raises(UsageError, match="at least one query"):
         contact_sheet([])
+
+
+def test_every_part_of_a_query_has_its_tile(searcher, photos):
+    red = QueryPart(picture=str(photos / "red.png"), weight=2)
+    blue = QueryPart(picture=str(photos / "blue.png"), weight=-1)
+    query = Query([red, blue, QueryPart(image_id=3)], k=2)
+    sheet = contact_sheet([(query, searcher.search(query))])
+    assert sheet.size == (5 * STEP + GAP, LINE + GAP)
+    assert [middle(sheet, column) for column in range(2)] == [(200, 0, 0), (0, 0, 200)]
+    assert is_framed(sheet, 0)
+    taken_away = sheet.getpixel((GAP + STEP - 2, GAP + TILE // 2))
+    assert taken_away == (0xC2, 0x41, 0x0C)
+    # an image_id is written, since only the gallery knows its file
+    words = sheet.crop((GAP + 2 * STEP, GAP, GAP + 2 * STEP + TILE, GAP + 40))
+    assert words.getextrema() != ((0xF3, 0xF3), (0xF4, 0xF4), (0xF7, 0xF7))
+
+
+def test_a_region_is_drawn_alone():
+    pixels = np.zeros((40, 80, 3), dtype=np.uint8)
+    pixels[:, 40:] = (0, 0, 200)
+    query = Query(QueryPart(picture=pixels, region="50%,0%,50%,100%"))
+    sheet = contact_sheet([(query, Results([], query=query.label))])
+    tile = sheet.crop((GAP + TILE // 2 - 18, GAP + TILE // 2 - 18) + (GAP + TILE // 2 + 18,) * 2)
+    assert tile.getextrema() == ((0, 0), (0, 0), (200, 200))
+
+
+@pytest.mark.parametrize("text", ["night", "word " * 200, "a" * 300, "夜の海"])
+def test_texts_are_written_within_their_tile(text):
+    query = Query(QueryPart(text=text))
+    sheet = contact_sheet([(query, Results([], query=query.label))])
+    assert sheet.size == (STEP + GAP, LINE + GAP)
+    margin = sheet.crop((GAP + TILE + 4, 0, *sheet.size))
+    assert margin.getextrema() == ((255, 255),) * 3
+    tile = sheet.crop((GAP, GAP, GAP + TILE, GAP + 40))
+    assert tile.getextrema() != ((0xF3, 0xF3), (0xF4, 0xF4), (0xF7, 0xF7))

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from lookalike import Feedback, Query, QueryPart
 from lookalike.errors import GalleryError
 from lookalike.gallery import Touch
 from lookalike.index.live import LiveIndex
@@ -143,3 +144,30 @@ def test_searches_are_answered_while_a_writer_never_rests(gallery, encoder, phot
         writer.join(30)
     assert slowest < 5
     assert gallery.verify().is_clean
+
+
+def test_a_query_of_every_wish_is_answered_while_the_gallery_is_rewritten(
+    searcher, gallery, encoder, photos, square, meanwhile
+):
+    query = Query(
+        QueryPart(embedding=RED),
+        k=3,
+        where="width > 1",
+        group_by="colour",
+        diversity=0.5,
+        exclude_copies=True,
+        feedback=Feedback([2]),
+    )
+
+    def once():
+        meanwhile.clear()
+        (photos / "orange.png").write_bytes(square((0, 0, 200), 20))
+        add_images(gallery, photos, encoder)
+        with gallery.writer() as writer:
+            writer.compact()
+
+    before = paths(searcher.search(query))
+    meanwhile.append(once)
+    after = paths(searcher.search(query))
+    assert before == ["orange.png", "blue.png"]
+    assert after == ["blue.png", "orange.png"]

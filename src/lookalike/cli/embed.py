@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lookalike.cli.destinations import require_writable_file
+from lookalike.cli.encoder_options import EncoderChoice
 from lookalike.cli.examples import ExampleCommand
 from lookalike.cli.index import opened, run
 from lookalike.cli.index_summary import show
@@ -38,7 +39,7 @@ def command(
     source: str,
     out: str,
     shard: str | None,
-    wanted: str | None,
+    wanted: EncoderChoice,
     dtype: str | None,
     metadata_file: str | None,
     report: str | None,

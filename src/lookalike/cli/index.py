@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from lookalike.cli.destinations import require_writable_file
+from lookalike.cli.encoder_options import EncoderChoice
 from lookalike.cli.examples import ExampleCommand
 from lookalike.cli.fresh_index import freshen_index
 from lookalike.cli.index_summary import show
@@ -23,8 +24,7 @@ from lookalike.cli.options import (
 )
 from lookalike.cli.progress import progress_bar
 from lookalike.cli.update_options import update_options
-from lookalike.encoders import Encoder, load_encoder
-from lookalike.encoders.loading import with_stored_options
+from lookalike.encoders import Encoder
 from lookalike.errors import NoImagesFound, UsageError
 from lookalike.gallery import Gallery, is_gallery
 from lookalike.images import Source, open_source
@@ -63,7 +63,7 @@ EXAMPLES = (
 def command(
     source: str | None,
     gallery_folder: str | None,
-    wanted: str | None,
+    wanted: EncoderChoice,
     dtype: str | None,
     metadata_file: str | None,
     report: str | None,
@@ -97,13 +97,13 @@ def command(
 
 @contextmanager
 def opened(
-    folder: Path, wanted: str | None, *, is_known: bool, dtype: str | None, threads: int | None
+    folder: Path, wanted: EncoderChoice, *, is_known: bool, dtype: str | None, threads: int | None
 ) -> Iterator[tuple[Gallery, Encoder]]:
     """Open a gallery with its encoder, or make it with the one that is wanted.
 
     Args:
         folder: The gallery's.
-        wanted: The encoder that was named, if one was.
+        wanted: What was said of the encoder.
         is_known: Whether the gallery has to be there already.
         dtype: How it has to keep embeddings, if that was said.
         threads: For the encoder.
@@ -111,11 +111,9 @@ def opened(
     if is_known:
         with Gallery.open(folder) as gallery:
             require_dtype(gallery, dtype)
-            stored = gallery.space.encoder
-            named = with_stored_options(wanted, stored) if wanted else stored
-            yield gallery, load_encoder(named, threads=threads)
+            yield gallery, wanted.load(gallery.space.encoder, threads=threads)
         return
-    encoder = load_encoder(wanted or "builtin", threads=threads)
+    encoder = wanted.load(threads=threads)
     with opened_or_new(folder, encoder.space, dtype=dtype or "float16") as gallery:
         yield gallery, encoder
 

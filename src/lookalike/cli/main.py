@@ -29,6 +29,7 @@ COMMANDS = {
     "verify": "Check every file and every number of a gallery.",
     "remove": "Take pictures or a whole source out of a gallery.",
     "compact": "Rewrite a gallery's files without what was removed.",
+    "encoders": "List encoders; pull, check, measure and export them.",
     "embed": "Embed a source, or one shard of it, for merging.",
     "merge": "Join galleries or shards into one gallery.",
     "export": "Write a gallery's embeddings for other programs.",

@@ -92,6 +92,8 @@ def located_gallery(folder: str | None) -> Path:
 
 def expanded(encoder: str) -> str:
     """Expand ``~`` in the name of an encoder, also where no such user is known."""
+    if encoder.startswith("~"):
+        return absolute(encoder)
     file = encoder.removeprefix("onnx:")
     return f"onnx:{absolute(file)}" if encoder.startswith("onnx:~") else encoder
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from lookalike.cli.output import is_quiet
 from lookalike.ingest import Progress
 
-__all__ = ["counting_bar", "progress_bar"]
+__all__ = ["counting_bar", "progress_bar", "step_bar"]
 
 REFRESH_SECONDS = 0.1
 
@@ -52,6 +52,20 @@ def counting_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
             yield None
         else:
             yield lambda done, total: update(done, total, "", "")
+
+
+@contextmanager
+def step_bar(title: str) -> Iterator[Callable[[str, int, int], None] | None]:
+    """Show what is being done, and how many of how many are done.
+
+    Yields:
+        The listener; None with -q or where nobody watches.
+    """
+    with bar(title, "") as update:
+        if update is None:
+            yield None
+        else:
+            yield lambda step, done, total: update(done, total, "", step)
 
 
 @contextmanager

@@ -100,7 +100,9 @@ class EncoderCard:
             "precision": self.precision,
         }
         if self.family != "onnx":
-            facts |= {"family": self.family, "architecture": self.architecture}
+            # Not the architecture's name: a directory may not tell its tag, and the
+            # weights say more.
+            facts["family"] = self.family
         if self.pooling != "own":
             facts["pooling"] = self.pooling
         text = json.dumps(facts, sort_keys=True)
@@ -178,6 +180,8 @@ def preprocessing_from(facts: Mapping[str, Any]) -> Preprocessing:
         resize=int(facts.get("resize", facts["size"])),
         interpolation=facts.get("interpolation", "bicubic"),
         fit=facts.get("fit", "crop"),
+        middle=facts.get("middle", "exact"),
+        is_quick=bool(facts.get("is_quick", False)),
         mean=per_channel(facts.get("mean")),
         std=per_channel(facts.get("std")),
     )

@@ -1,9 +1,4 @@
-"""From a name to an encoder.
-
-Names are ``builtin`` or ``onnx:FILE``. What a card would say can follow the
-file as in an address, ``onnx:net.onnx?size=224&mean=.5&std=.5&output=embedding``,
-so that one string, kept with a gallery, always finds its encoder again.
-"""
+"""From a name to an encoder."""
 
 from __future__ import annotations
 
@@ -12,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 from lookalike.encoders.cards import (
     EncoderCard,
@@ -21,51 +15,81 @@ from lookalike.encoders.cards import (
     renamed,
     require_weights,
 )
+from lookalike.encoders.names import EncoderName, encoder_name, parse_name, written
 from lookalike.encoders.network import NetworkEncoder
 from lookalike.encoders.protocol import Encoder
 from lookalike.encoders.runtimes.onnx import OnnxRuntime
 from lookalike.errors import EncoderError, EncoderNotFound, UsageError
 
-__all__ = [
-    "OPTION_NAMES",
-    "encoder_name",
-    "load_encoder",
-    "onnx_encoder",
-    "with_stored_options",
-]
+__all__ = ["builtin_card", "load_encoder", "onnx_encoder"]
 
-ONNX_PREFIX = "onnx:"
-OPTION_NAMES = ("size", "resize", "interpolation", "mean", "std", "output")
+BUILTIN = Path(str(resources.files("lookalike.encoders") / "builtin"))
 
 
-def load_encoder(name: str = "builtin", *, threads: int | None = None) -> Encoder:
+def load_encoder(
+    name: str | os.PathLike[str] = "builtin",
+    *,
+    threads: int | None = None,
+    device: str = "auto",
+    backend: str = "auto",
+    is_compiling: bool = False,
+) -> Encoder:
     """Load an encoder by name.
 
     Args:
-        name: ``builtin``, or ``onnx:FILE`` with a card beside the file
-            (``FILE`` with the suffix ``.json``) or options after ``?``.
-        threads: Calls under way at the same time; the machine's cores if None.
+        name: ``builtin``; a name that ``lookalike encoders`` lists; ``timm:NAME``,
+            ``openclip:ARCH/TAG``, ``hf:REPOSITORY``; a directory that holds weights
+            in hub form; or ``onnx:FILE`` with a card beside the file (``FILE`` with
+            the suffix ``.json``). Options may follow, as in
+            ``dinov2-s?pooling=mean&precision=bf16``.
+        threads: Calls under way at the same time on the CPU; its cores if None.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``xpu``, or ``all``.
+        backend: ``auto`` (an accepted export, else torch), ``torch``, ``openvino``
+            or ``onnx``.
+        is_compiling: Whether torch compiles the network first.
 
     Raises:
-        EncoderNotFound: No such encoder.
+        EncoderNotFound: No such encoder, or its weights cannot be had.
         EncoderError: It cannot be used.
+        MissingExtra: The library that it needs is not installed.
         UsageError: An option makes no sense.
     """
-    if name == "builtin":
-        folder = Path(str(resources.files("lookalike.encoders") / "builtin"))
-        card = load_card(folder / "card.json")
-        return onnx_encoder(card, folder / card.weights, threads=threads)
-    if name.startswith(ONNX_PREFIX):
-        return load_onnx(name.removeprefix(ONNX_PREFIX), threads=threads)
-    raise EncoderNotFound(
-        f"There is no encoder {name!r}: use 'builtin', or 'onnx:FILE' for a network of your own."
+    parsed = parse_name(name)
+    if parsed.kind in {"builtin", "onnx"}:
+        require_cpu(parsed, device, backend)
+    if parsed.kind == "builtin":
+        return onnx_encoder(builtin_card(), BUILTIN / builtin_card().weights, threads=threads)
+    if parsed.kind == "onnx":
+        return load_onnx(Path(parsed.place), parsed.options, threads=threads)
+    # What the encoder in the box needs none of, and takes a while to import.
+    from lookalike.encoders.assembling import hub_encoder
+
+    return hub_encoder(
+        parsed, threads=threads, device=device, backend=backend, is_compiling=is_compiling
     )
 
 
-def load_onnx(place: str, *, threads: int | None) -> Encoder:
-    """Load a user's network from ``FILE`` or ``FILE?options``."""
-    file, options = split_options(place)
-    weights = Path(os.path.abspath(os.path.expanduser(file)))
+def builtin_card() -> EncoderCard:
+    """Return the card of the encoder in the box."""
+    return load_card(BUILTIN / "card.json")
+
+
+def require_cpu(name: EncoderName, device: str, backend: str) -> None:
+    """Refuse to run an ONNX file elsewhere than on the CPU, or by another back-end."""
+    if device not in {"auto", "cpu"}:
+        raise UsageError(
+            f"Encoder {written(name)!r} runs on the CPU only, and {device!r} was asked for: "
+            "leave --device out."
+        )
+    if backend not in {"auto", "onnx"}:
+        raise UsageError(
+            f"Encoder {written(name)!r} is an ONNX network, and {backend!r} was asked for: "
+            "leave --backend out."
+        )
+
+
+def load_onnx(weights: Path, options: Mapping[str, str], *, threads: int | None) -> Encoder:
+    """Load a user's network, described by options or by the card beside it."""
     if not weights.is_file():
         raise EncoderNotFound(f"There is no encoder file at {weights}: check the path.")
     beside = weights.with_suffix(".json")
@@ -92,40 +116,6 @@ def onnx_encoder(card: EncoderCard, weights: Path, *, threads: int | None = None
     digest = require_weights(card, weights)
     runtime = OnnxRuntime(card, weights, threads=threads)
     return NetworkEncoder(replace(card, output=runtime.output), digest, runtime)
-
-
-def encoder_name(weights: str | Path, options: Mapping[str, str]) -> str:
-    """Write the one string that finds an ONNX encoder and its options again."""
-    query = "&".join(f"{key}={options[key]}" for key in OPTION_NAMES if options.get(key))
-    return f"{ONNX_PREFIX}{weights}" + (f"?{query}" if query else "")
-
-
-def with_stored_options(name: str, stored: str) -> str:
-    """Give an ONNX file that was named alone the options that a gallery stored with its encoder.
-
-    A file that was moved is then found again by its new place; whether it is the
-    same network is for the fingerprint to say.
-    """
-    _, options = split_options(stored.removeprefix(ONNX_PREFIX))
-    file, own = split_options(name.removeprefix(ONNX_PREFIX))
-    has_card = Path(os.path.expanduser(file)).with_suffix(".json").is_file()
-    if not name.startswith(ONNX_PREFIX) or own or has_card or not options:
-        return name
-    return encoder_name(file, options)
-
-
-def split_options(place: str) -> tuple[str, dict[str, str]]:
-    """Part a file from its options; a question mark in the file's own name stays there."""
-    file, mark, tail = place.rpartition("?")
-    if not mark or "=" not in tail:
-        return place, {}
-    options = dict(parse_qsl(tail, keep_blank_values=True))
-    unknown = sorted(set(options) - set(OPTION_NAMES))
-    if unknown:
-        raise UsageError(
-            f"Encoder option {unknown[0]!r} is unknown: use {', '.join(OPTION_NAMES)}."
-        )
-    return file, options
 
 
 def card_from_options(weights: Path, options: Mapping[str, str]) -> EncoderCard:

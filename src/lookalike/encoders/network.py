@@ -96,7 +96,8 @@ class NetworkEncoder:
                 f"Encoder {self._card.name!r} takes uint8 pictures (n, {size}, {size}, 3), "
                 f"not {pixels.dtype} {pixels.shape}."
             )
-        step = self.batch_size
+        # One picture needs no batch size, which graphics cards have to measure.
+        step = 1 if len(pixels) < 2 else self.batch_size
         parts = [pixels[start : start + step] for start in range(0, len(pixels), step)]
         if not parts:
             return np.empty((0, self._space.dim), dtype=np.float32)
@@ -122,12 +123,9 @@ class NetworkEncoder:
 
     def _text_tower(self) -> TextTower:
         if self._load_tower is None:
-            from lookalike.encoders.known import names_with_text
+            from lookalike.encoders.known import pictures_only
 
-            raise UsageError(
-                f"Encoder {self._card.name!r} knows pictures only: to search by text, index with "
-                f"an encoder that has a text tower, such as {', '.join(names_with_text()[:4])}."
-            )
+            raise pictures_only(self._card.name)
         with self._tower_lock:
             if self._tower is None:
                 self._tower = self._load_tower()

@@ -11,7 +11,7 @@ __all__ = ["machine"]
 
 LIBRARIES = (
     "lookalike", "numpy", "pillow", "onnxruntime", "faiss-cpu",
-    "hnswlib", "usearch", "scann", "autofaiss",
+    "hnswlib", "usearch", "scann", "autofaiss", "torch", "timm", "openvino", "nncf",
 )  # fmt: skip
 
 

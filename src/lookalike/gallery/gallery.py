@@ -27,6 +27,8 @@ from lookalike.gallery.catalog import (
 from lookalike.gallery.checking import verify_gallery
 from lookalike.gallery.connections import ReadPool
 from lookalike.gallery.creating import create_folder, is_gallery
+from lookalike.gallery.describing import count_of, describe_gallery
+from lookalike.gallery.groups import Groups, read_groups
 from lookalike.gallery.locations import base_folder, paths_inside
 from lookalike.gallery.records import (
     GalleryInfo,
@@ -46,6 +48,7 @@ from lookalike.gallery.where import (
     metadata_keys,
     select,
 )
+from lookalike.gallery.where.columns import CatalogColumn, MetadataColumn
 from lookalike.gallery.writing import GalleryWriter
 from lookalike.vectors import EmbeddingSpace, require_same_space
 
@@ -184,7 +187,7 @@ class Gallery:
 
     def __len__(self) -> int:
         with self._pool.transaction() as connection:
-            return _count(connection, "images")
+            return count_of(connection, "images")
 
     def writer(self) -> GalleryWriter:
         """Become the one writer, as a context manager.
@@ -274,18 +277,22 @@ class Gallery:
             StaleSnapshot: The gallery was compacted since the snapshot was taken.
         """
         with self._pool.transaction() as connection:
-            folders = {
-                source.source_id: os.path.join(base_folder(source), "")
-                for source in self._known_sources(connection).values()
-            }
             where = compile_condition(
-                condition, lambda: self._known_keys(connection), folders=folders
+                condition,
+                lambda: self._known_keys(connection),
+                folders=self._known_folders(connection),
             )
             return select(connection, snapshot, where)
 
     def rows_where(self, snapshot: Snapshot, condition: Condition) -> NDArray[np.int64]:
         """Find the global rows that show an image which matches, as ``select`` does."""
         return self.select(snapshot, condition).rows
+
+    def groups(self, snapshot: Snapshot, column: CatalogColumn | MetadataColumn) -> Groups:
+        """Number the values of a column over all images, as ``read_groups`` does."""
+        with self._pool.transaction() as connection:
+            folders = self._known_folders(connection)
+            return read_groups(connection, snapshot, column, folders=folders)
 
     def ids_with_content(self, content_hash: str) -> list[int]:
         """List the images whose files have exactly these bytes."""
@@ -398,31 +405,7 @@ class Gallery:
     def info(self) -> GalleryInfo:
         """Describe the gallery in numbers."""
         with self._pool.transaction() as connection:
-            stored = dict(connection.execute("SELECT key, value FROM settings"))
-            segments = read_segments(connection)
-            buried = _count(connection, "tombstones")
-            counts = dict(
-                connection.execute("SELECT source_id, count(*) FROM images GROUP BY source_id")
-            )
-            return GalleryInfo(
-                path=self._folder,
-                format_version=self._settings.format_version,
-                space=self.space,
-                dtype=self.dtype,
-                generation=stored["generation"],
-                images=sum(counts.values()),
-                skipped=_count(connection, "skipped"),
-                embeddings=sum(segment.rows for segment in segments) - buried,
-                tombstones=buried,
-                segments=len(segments),
-                size_bytes=_size_on_disk(self._folder),
-                created=self._settings.created,
-                updated=stored["updated"],
-                sources=tuple(
-                    (source, counts.get(source.source_id, 0))
-                    for source in read_sources(connection, self._folder)
-                ),
-            )
+            return describe_gallery(connection, self._folder, self._settings)
 
     def verify(self) -> VerifyReport:
         """Check every invariant: catalog, checksums, values, and what names what."""
@@ -435,6 +418,13 @@ class Gallery:
             found = read_sources(connection, self._folder)
             self._sources = (generation, {source.source_id: source for source in found})
         return self._sources[1]
+
+    def _known_folders(self, connection: sqlite3.Connection) -> dict[int, str]:
+        """List the folder of each source, as paths in it begin."""
+        return {
+            source.source_id: os.path.join(base_folder(source), "")
+            for source in self._known_sources(connection).values()
+        }
 
     def _known_keys(self, connection: sqlite3.Connection) -> frozenset[str]:
         """Read the names of all metadata once per generation."""
@@ -475,19 +465,3 @@ class Gallery:
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.abspath(os.path.expanduser(path)))
-
-
-def _count(connection: sqlite3.Connection, table: str) -> int:
-    count: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-    return count
-
-
-def _size_on_disk(folder: Path) -> int:
-    total = 0
-    for inner, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(inner, name)).st_size
-            except FileNotFoundError:  # a writer's temporary file
-                continue
-    return total

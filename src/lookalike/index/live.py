@@ -217,9 +217,12 @@ class LiveIndex:
 
 
 def meant(index: FaissIndex, params: SearchParams) -> SearchParams:
-    """Keep what this index looks at."""
+    """Keep what this index looks at: no more lists than it has."""
+    nprobe = params.nprobe
+    if nprobe is not None and index.nlist is not None:
+        nprobe = min(nprobe, index.nlist)
     return SearchParams(
-        params.nprobe if index.has_lists else None,
+        nprobe if index.has_lists else None,
         params.ef_search if index.has_graph else None,
         params.k_factor if index.is_refined else None,
     )

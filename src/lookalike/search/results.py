@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from lookalike.gallery import ImageRecord
 from lookalike.index.plans import Plan
+
+if TYPE_CHECKING:
+    from lookalike.search.query import Query
 
 __all__ = ["Hit", "Results"]
 
@@ -22,6 +25,7 @@ class Hit:
         image_id: Its stable name in the gallery.
         path: Its absolute path.
         record: Everything the gallery's catalog knows of it.
+        group: Its value of the column that the query groups by.
     """
 
     rank: int
@@ -29,6 +33,7 @@ class Hit:
     image_id: int
     path: str
     record: ImageRecord
+    group: Any = None
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -55,6 +60,7 @@ class Hit:
             "path": self.path,
             **{key: value for key, value in facts.items() if value is not None},
             "metadata": dict(self.metadata),
+            **({} if self.group is None else {"group": self.group}),
         }
 
 
@@ -65,12 +71,28 @@ class Results(Sequence[Hit]):
         hits: In order.
         query: What was asked, for people: a path, ``image 12``, ``a picture``.
         plan: How the gallery was searched for it.
+        score_kind: The formula of the scores: ``cosine``, or ``best cosine`` of several
+            views. All lie in [-1, 1].
+        meaning: What they are cosines to, and what the order is, in a sentence.
+        asked: The query itself.
     """
 
-    def __init__(self, hits: Sequence[Hit], *, query: str, plan: Plan | None = None) -> None:
+    def __init__(
+        self,
+        hits: Sequence[Hit],
+        *,
+        query: str,
+        plan: Plan | None = None,
+        score_kind: str = "cosine",
+        meaning: str = "cosine to the query",
+        asked: Query | None = None,
+    ) -> None:
         self._hits = tuple(hits)
         self.query = query
         self.plan = plan
+        self.score_kind = score_kind
+        self.meaning = meaning
+        self.asked = asked
 
     @overload
     def __getitem__(self, position: int) -> Hit: ...
@@ -80,7 +102,14 @@ class Results(Sequence[Hit]):
 
     def __getitem__(self, position: int | slice) -> Hit | Results:
         if isinstance(position, slice):
-            return Results(self._hits[position], query=self.query, plan=self.plan)
+            return Results(
+                self._hits[position],
+                query=self.query,
+                plan=self.plan,
+                score_kind=self.score_kind,
+                meaning=self.meaning,
+                asked=self.asked,
+            )
         return self._hits[position]
 
     def __len__(self) -> int:
@@ -97,7 +126,12 @@ class Results(Sequence[Hit]):
 
     def to_dict(self) -> dict[str, Any]:
         """Turn into what JSON can hold."""
-        return {"query": self.query, "hits": [hit.to_dict() for hit in self._hits]}
+        return {
+            "query": self.query,
+            "score_kind": self.score_kind,
+            "meaning": self.meaning,
+            "hits": [hit.to_dict() for hit in self._hits],
+        }
 
     def __repr__(self) -> str:
         if not self._hits:

@@ -5,42 +5,30 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import islice
 from types import TracebackType
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lookalike.encoders import Encoder, load_encoder
-from lookalike.errors import GalleryError, ImageNotInGallery, ImageUnreadable, UsageError
-from lookalike.gallery import (
-    Condition,
-    Gallery,
-    ImageRecord,
-    Selection,
-    StaleSnapshot,
-    parse_where,
-)
-from lookalike.index import Index, IndexConfig, SearchParams
-from lookalike.index.live import LiveIndex
+from lookalike.errors import GalleryError, ImageNotInGallery, UsageError
+from lookalike.gallery import Condition, Gallery, StaleSnapshot
+from lookalike.index import IndexConfig, SearchParams
 from lookalike.index.plans import Plan
-from lookalike.search.indexing import CurrentIndex, Indexed
-from lookalike.search.query import Prepared, Query, prepare_query
+from lookalike.search.asking import Answer, Asking
+from lookalike.search.grouping import Grouping, GroupTables
+from lookalike.search.indexing import CurrentIndex
+from lookalike.search.meanings import meaning_of, score_kind_of
+from lookalike.search.parts import QueryPart
+from lookalike.search.preparing import Prepared, prepare_queries
+from lookalike.search.query import Query, QueryInput, checked_count
 from lookalike.search.results import Hit, Results
-from lookalike.vectors import Neighbors, require_same_space
+from lookalike.search.selections import Selections
+from lookalike.vectors import require_same_space
 
 __all__ = ["Searcher"]
 
 # A compaction during a search makes it start again, a second one is rare.
 ATTEMPTS = 10
 
-
-# Where an index is asked, more ties than that are left to chance: each costs time.
-MOST_WITH_TIES = 4096
-
-# For each query scores and rows.
-Ranked = list[tuple[list[float], list[int]]]
+USUAL_K = 10
 
 
 class Searcher:
@@ -51,7 +39,7 @@ class Searcher:
 
     Args:
         gallery: Where to search.
-        encoder: For queries that are pictures; found through the gallery's
+        encoder: For queries with pictures or texts; found through the gallery's
             space, when first needed, if None.
         index: Which index to build in memory. None takes the gallery's published
             index, where there is one, and compares every row otherwise.
@@ -75,6 +63,8 @@ class Searcher:
         self.gallery = gallery
         self._encoder = encoder
         self._index = CurrentIndex(gallery, index, is_rebuilding=is_rebuilding)
+        self._selections = Selections(gallery)
+        self._tables = GroupTables(gallery)
         self._lock = threading.Lock()
 
     @classmethod
@@ -85,6 +75,9 @@ class Searcher:
     def close(self) -> None:
         """Stop what is built in the background; searching stays possible."""
         self._index.close()
+
+    def __repr__(self) -> str:
+        return f"Searcher({self.gallery!r})"
 
     def __enter__(self) -> Searcher:
         return self
@@ -111,8 +104,8 @@ class Searcher:
 
     def search(
         self,
-        query: Query,
-        k: int = 10,
+        query: QueryInput,
+        k: int | None = None,
         *,
         exclude_self: bool = False,
         min_score: float | None = None,
@@ -123,8 +116,9 @@ class Searcher:
 
         Args:
             query: A path, encoded bytes, a PIL image, an array ``(h, w[, 3 or 4])``,
-                an image_id, or an embedding ``(dim,)``.
-            k: How many at most.
+                an image_id, or an embedding ``(dim,)``; or a ``Query``, which says
+                itself what the options down to ``where`` would say.
+            k: How many at most; 10 unless said.
             exclude_self: Leave out the image that is the query: the one with its
                 image_id or path, else those with its very bytes.
             min_score: Leave out images of a lower score.
@@ -133,13 +127,15 @@ class Searcher:
             params: How hard the index looks; None as it was tuned.
 
         Returns:
-            Best first; equal scores by image_id. Its ``plan`` says how they were found.
+            Best first; equal scores by image_id. Its ``plan`` says how they were found,
+            its ``meaning`` what the scores say.
 
         Raises:
             ImageError: The query cannot be read.
             ImageNotInGallery: No image has this id.
-            UsageError: It is nothing one can search with, k is below 1, or the
-                filter cannot be read or names an unknown column.
+            UsageError: It is nothing one can search with, an option makes no sense
+                or is given twice, the filter cannot be read or names an unknown
+                column, or a text is asked of an encoder without a text tower.
             GalleryError: The gallery is compacted all the time.
         """
         return self.search_many(
@@ -153,8 +149,8 @@ class Searcher:
 
     def explain(
         self,
-        query: Query,
-        k: int = 10,
+        query: QueryInput,
+        k: int | None = None,
         *,
         where: str | Condition | None = None,
         params: SearchParams | None = None,
@@ -165,8 +161,8 @@ class Searcher:
 
     def search_many(
         self,
-        queries: Sequence[Query],
-        k: int = 10,
+        queries: Sequence[QueryInput],
+        k: int | None = None,
         *,
         exclude_self: bool = False,
         min_score: float | None = None,
@@ -174,25 +170,26 @@ class Searcher:
         params: SearchParams | None = None,
     ) -> list[Results]:
         """Answer several queries, each as ``search`` answers one."""
-        if k < 1:
-            raise UsageError(f"k is {k}: ask for at least one hit.")
-        condition = parse_where(where) if isinstance(where, str) else where
-        prepared = [prepare_query(query, self.gallery, lambda: self.encoder) for query in queries]
-        if not prepared:
+        has_options = k is not None or exclude_self or min_score is not None or where is not None
+        count = USUAL_K if k is None else checked_count(k)
+        asked = [
+            query_itself(query, has_options=has_options)
+            if isinstance(query, Query)
+            else Query(
+                (QueryPart.of(query),),
+                k=count,
+                exclude_self=exclude_self,
+                min_score=min_score,
+                where=where,
+            )
+            for query in queries
+        ]
+        if not asked:
             return []
-        embeddings = self._embeddings(prepared)
-        own = max(len(query.own_ids) for query in prepared) if exclude_self else 0
+        prepared = prepare_queries(asked, self.gallery, lambda: self.encoder)
         for _ in range(ATTEMPTS):
             try:
-                current = self._index.current()
-                chosen = (
-                    None if condition is None else self.gallery.select(current.snapshot, condition)
-                )
-                ranked, plan = ranked_with_ties(
-                    current, embeddings, k + own, min_score, chosen=chosen, params=params
-                )
-                answers = self._joined(current, ranked, chosen)
-                return self._results(prepared, answers, k, exclude_self, plan)
+                return self._results(prepared, self._answers(prepared, params))
             except (StaleSnapshot, ImageNotInGallery):
                 continue  # it was compacted, or a source removed: ask the newer state
         raise GalleryError(
@@ -200,121 +197,55 @@ class Searcher:
             "searched: try again when its writer is done."
         )
 
-    def _embeddings(self, prepared: Sequence[Prepared]) -> NDArray[np.float32]:
-        """Encode in one go what is not an embedding yet: ``(n, dim)``."""
-        rows = np.zeros((len(prepared), self.gallery.space.dim), dtype=np.float32)
-        fresh = [line for line, query in enumerate(prepared) if query.embedding is None]
-        for line, query in enumerate(prepared):
-            if query.embedding is not None:
-                rows[line] = query.embedding
-        if fresh:
-            crops = [prepared[line].pixels for line in fresh]
-            rows[fresh] = self.encoder.encode(
-                np.stack([crop for crop in crops if crop is not None])
+    def _answers(self, prepared: Sequence[Prepared], params: SearchParams | None) -> list[Answer]:
+        """Ask the gallery as it is now."""
+        current = self._index.current()
+        asking = Asking(
+            self.gallery,
+            current,
+            lambda condition: self._selections.chosen(current.snapshot, condition),
+            lambda grouping: self._tables.groups(current.snapshot, grouping),
+            params,
+        )
+        return asking.answers(prepared)
+
+    def _results(self, prepared: Sequence[Prepared], answers: Sequence[Answer]) -> list[Results]:
+        """Join what was found with what the gallery knows."""
+        return [
+            Results(
+                self._hits(answer, ready.grouping),
+                query=ready.query.label,
+                plan=answer.plan,
+                score_kind=score_kind_of(ready.query),
+                meaning=meaning_of(ready.query),
+                asked=ready.query,
             )
-        for query, row in zip(prepared, rows, strict=True):
-            if not row.any():
-                raise ImageUnreadable(
-                    f"The encoder finds nothing in {query.label} (its embedding is all zeros): "
-                    "search with another picture."
-                )
-        return rows
-
-    def _joined(
-        self, current: Indexed, ranked: Ranked, chosen: Selection | None
-    ) -> list[list[tuple[float, ImageRecord]]]:
-        """Read the images behind the rows found; copies share one, and a filter may part them."""
-        rows = [row for _, found in ranked for row in found]
-        images = iter(self.gallery.images_at(current.snapshot, rows))
-        wanted = None if chosen is None else set(chosen.image_ids.tolist())
-        return [
-            [
-                (score, record)
-                for score, records in zip(scores, islice(images, len(found)), strict=True)
-                for record in records
-                if wanted is None or record.image_id in wanted
-            ]
-            for scores, found in ranked
+            for ready, answer in zip(prepared, answers, strict=True)
         ]
 
-    def _results(
-        self,
-        prepared: Sequence[Prepared],
-        answers: list[list[tuple[float, ImageRecord]]],
-        k: int,
-        exclude_self: bool,
-        plan: Plan,
-    ) -> list[Results]:
-        """Leave out the queries themselves, where that was asked for."""
-        results = []
-        for query, pairs in zip(prepared, answers, strict=True):
-            left_out = query.own_ids if exclude_self else frozenset()
-            kept = [pair for pair in pairs if pair[1].image_id not in left_out]
-            results.append(Results(self._hits(kept, k), query=query.label, plan=plan))
-        return results
-
-    def _hits(self, pairs: list[tuple[float, ImageRecord]], k: int) -> list[Hit]:
-        pairs.sort(key=lambda pair: (-pair[0], pair[1].image_id))
+    def _hits(self, answer: Answer, grouping: Grouping | None) -> list[Hit]:
         return [
-            Hit(rank, score, record.image_id, self.gallery.absolute_path(record), record)
-            for rank, (score, record) in enumerate(pairs[:k], start=1)
+            Hit(
+                rank,
+                candidate.score,
+                candidate.record.image_id,
+                self.gallery.absolute_path(candidate.record),
+                candidate.record,
+                None if grouping is None else grouping.value(candidate.record),
+            )
+            for rank, candidate in enumerate(answer.found, start=1)
         ]
 
 
-def ranked_with_ties(
-    current: Indexed,
-    embeddings: NDArray[np.float32],
-    count: int,
-    min_score: float | None,
-    *,
-    chosen: Selection | None = None,
-    params: SearchParams | None = None,
-) -> tuple[Ranked, Plan]:
-    """Find the best rows for each query, and all that score as the last of them does.
+def query_itself(query: Query, *, has_options: bool) -> Query:
+    """Refuse options beside a query that says them itself.
 
-    Which of the ties come first is for the caller to say: a row's number says
-    nothing about the image.
-
-    Returns:
-        For each query scores and rows, ``count`` or, with ties, more of them; and
-        how they were found.
+    Raises:
+        UsageError: There are some.
     """
-    allowed = None
-    available = current.index.size
-    if chosen is not None:
-        allowed = np.zeros(current.snapshot.rows, dtype=np.bool_)
-        allowed[chosen.rows] = True
-        available = min(available, len(chosen.rows))
-    count = max(1, min(count, available))
-    beyond = 1
-    while True:
-        found, plan = asked(current.index, embeddings, count + beyond, params, allowed)
-        kth = found.scores[:, count - 1]
-        if not ((found.scores[:, -1] == kth) & (found.rows[:, -1] >= 0)).any():
-            break
-        beyond *= 16
-        if not plan.is_exact and count + beyond > MOST_WITH_TIES:
-            break
-    lowest = kth if min_score is None else np.maximum(kth, min_score)
-    wanted = (found.rows >= 0) & (found.scores >= lowest[:, None])
-    ranked = [
-        (scores[kept].tolist(), rows[kept].tolist())
-        for scores, rows, kept in zip(found.scores, found.rows, wanted, strict=True)
-    ]
-    generations = (current.index_generation, current.snapshot.generation)
-    return ranked, replace(plan, index_generation=generations[0], generation=generations[1])
-
-
-def asked(
-    index: Index,
-    embeddings: NDArray[np.float32],
-    count: int,
-    params: SearchParams | None,
-    allowed: NDArray[np.bool_] | None,
-) -> tuple[Neighbors, Plan]:
-    """Ask an index, and say how it was asked."""
-    if isinstance(index, LiveIndex):
-        return index.explained(embeddings, count, params=params, allowed=allowed)
-    found = index.search(embeddings, count, params=params, allowed=allowed)
-    among = None if allowed is None else int(np.count_nonzero(allowed))
-    return found, Plan("exact", index.size, among)
+    if has_options:
+        raise UsageError(
+            "A Query says itself how many hits it wants and which: give k, exclude_self, "
+            "min_score and where to the Query."
+        )
+    return query

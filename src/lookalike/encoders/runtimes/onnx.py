@@ -49,7 +49,8 @@ class OnnxRuntime:
         self._fixed_batch = self._input.shape[0] if isinstance(self._input.shape[0], int) else None
         self.workers = threads or usable_cores()
         self.batch_size = self._fixed_batch or BATCH_SIZE
-        self.description = "ONNX Runtime, float32, cpu"
+        arithmetic = "int8" if card.precision == "int8" else "float32"
+        self.description = f"ONNX Runtime, {arithmetic}, cpu"
         # A network may declare what it does not keep: only running it tells.
         self.dim: int | None = None
 

@@ -1,0 +1,224 @@
+"""Weights that lie on this machine: those that Lookalike pulled, and those of the hub's cache.
+
+Pulled weights are plain files, so that their folder can be copied to another machine::
+
+    CACHE/weights/OWNER--NAME/revisions.json        which commit was got for which revision
+    CACHE/weights/OWNER--NAME/COMMIT/pulled.json    sha256 of every file
+    CACHE/weights/OWNER--NAME/COMMIT/...            the files
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lookalike.encoders.cache import cache_folder
+from lookalike.encoders.cards import EncoderCard
+from lookalike.encoders.digests import file_digest
+from lookalike.encoders.folders import WeightsFolder, holds_weights, needed_files, open_folder
+from lookalike.errors import EncoderError
+
+__all__ = [
+    "Repository",
+    "are_weights_here",
+    "find_weights",
+    "record_pull",
+    "recorded_commit",
+    "repository_folder",
+    "repository_of",
+    "size_on_disk",
+]
+
+MANIFEST = "pulled.json"
+REVISIONS = "revisions.json"
+COMMIT = re.compile(r"[0-9a-f]{40}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+CONFIG_NAMES = ("open_clip_config.json", "config.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """What is looked for.
+
+    Attributes:
+        place: Owner and name, ``timm/resnet18.a1_in1k``.
+        revision: A commit, branch or tag; empty for the newest there is when it
+            is first pulled.
+        family: Which form of it, where it may hold several; empty for any.
+        name: What errors call the encoder.
+    """
+
+    place: str
+    revision: str = ""
+    family: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        revision = self.revision[:12] if COMMIT.fullmatch(self.revision) else self.revision
+        place = f"{self.place}@{revision}" if revision else self.place
+        return f"of encoder {self.name!r} ({place})" if self.name else f"of {place}"
+
+
+def repository_of(card: EncoderCard) -> Repository:
+    """Say where a card's weights come from."""
+    return Repository(card.repository, card.revision, card.family, card.name)
+
+
+def find_weights(repository: Repository, *, is_checked: bool = True) -> WeightsFolder | None:
+    """Look for weights on this machine; nothing goes over the network.
+
+    Args:
+        repository: Which.
+        is_checked: Compare every file with the hash it had when it came.
+
+    Returns:
+        None if they are not here, or not all of them.
+
+    Raises:
+        EncoderError: They are here but are not what came from the hub.
+    """
+    if path := pulled_path(repository):
+        if is_checked:
+            check_pulled(path, repository)
+        return open_folder(path, family=repository.family)
+    if path := hub_cache_path(repository):
+        folder = open_folder(path, family=repository.family)
+        if is_checked:
+            check_blobs(folder, repository)
+        return folder
+    return None
+
+
+def are_weights_here(card: EncoderCard) -> bool:
+    """Whether a card's weights are on this machine; what they hold is not checked."""
+    return size_on_disk(card) > 0
+
+
+def size_on_disk(card: EncoderCard) -> int:
+    """Say what a card's weights take on this machine, in bytes; 0 where they are not here."""
+    if not card.repository:
+        return 0
+    try:
+        folder = find_weights(repository_of(card), is_checked=False)
+    except EncoderError:  # they are damaged: loading them says so
+        return 0
+    return folder.size_bytes() if folder else 0
+
+
+def repository_folder(place: str) -> Path:
+    """Return where a repository's commits are kept; it need not exist."""
+    return cache_folder() / "weights" / place.replace("/", "--")
+
+
+def pulled_path(repository: Repository) -> Path | None:
+    """Find the folder of a pulled commit that holds all that the form needs."""
+    commit = recorded_commit(repository)
+    if not commit:
+        return None
+    path = repository_folder(repository.place) / commit
+    files = manifest_of(path)
+    needed = needed_files(files, repository.family)
+    is_whole = bool(needed) and all((path / name).is_file() for name in needed)
+    return path if is_whole else None
+
+
+def recorded_commit(repository: Repository) -> str:
+    """Return the commit that was got for a revision; empty if it was never pulled."""
+    commit = repository.revision
+    if not COMMIT.fullmatch(commit):
+        commits = read_object(repository_folder(repository.place) / REVISIONS)
+        commit = str(commits.get(commit) or "")
+    return commit if COMMIT.fullmatch(commit) else ""
+
+
+def hub_cache_path(repository: Repository) -> Path | None:
+    """Find the snapshot that the hub's own library, or another program by it, has fetched."""
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
+    for name in CONFIG_NAMES:
+        try:
+            found = try_to_load_from_cache(
+                repository.place, name, revision=repository.revision or None
+            )
+        except ValueError:  # no name that a repository could have
+            return None
+        if isinstance(found, str) and holds_weights(Path(found).parent, repository.family):
+            return Path(found).parent
+    return None
+
+
+def manifest_of(path: Path) -> dict[str, str]:
+    """Read the hashes of what was pulled into a folder; empty where nothing was."""
+    files = read_object(path / MANIFEST).get("files")
+    return dict(files) if isinstance(files, Mapping) else {}
+
+
+def record_pull(path: Path, repository: Repository, files: Mapping[str, str]) -> None:
+    """Write down what came, and under which revision it is found again.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    facts = {
+        "repository": repository.place,
+        "revision": path.name,
+        "files": {**manifest_of(path), **files},
+    }
+    replace_text(path / MANIFEST, json.dumps(facts, indent=1))
+    revisions = read_object(path.parent / REVISIONS) | {repository.revision: path.name}
+    replace_text(path.parent / REVISIONS, json.dumps(revisions, indent=1))
+
+
+def check_pulled(path: Path, repository: Repository) -> None:
+    """Compare every file that the form needs with its hash."""
+    files = manifest_of(path)
+    for name in needed_files(files, repository.family):
+        require_digest(path / name, files[name], repository)
+
+
+def check_blobs(folder: WeightsFolder, repository: Repository) -> None:
+    """Compare weights with the hash that the hub's cache names its files by."""
+    for file in folder.weights:
+        stated = file.resolve().name
+        if SHA256.fullmatch(stated):
+            require_digest(file, stated, repository)
+
+
+def require_digest(file: Path, stated: str, repository: Repository) -> None:
+    """Refuse a file that has another hash.
+
+    Raises:
+        EncoderError: It has.
+    """
+    found = file_digest(file)
+    if found != stated:
+        command = f": run `lookalike encoders pull {repository.name}`" if repository.name else ""
+        raise EncoderError(
+            f"The file {file} is not what the hub gave for the weights {repository} (sha256 "
+            f"{found[:12]}, it was {stated[:12]}): delete it and let it be pulled again{command}."
+        )
+
+
+def replace_text(file: Path, text: str) -> None:
+    """Write a small file so that other processes see all of it or none."""
+    # No temporary file of the standard library: only its maker could read it.
+    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, file)
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """Read a small file of our own; one that is missing or damaged says nothing."""
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
