@@ -64,7 +64,8 @@ check: $(VENV)/.check
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_house.py
 
-bench: $(VENV)/.test
+bench: $(VENV)/.test $(HEAVY)/.done
+	$(HEAVY)/bin/python bench/encoders.py
 	$(BIN)/python bench/extraction.py
 	$(BIN)/python bench/first_answer.py
 

@@ -24,7 +24,7 @@ from lookalike.errors import EncoderError, SpaceMismatch, UsageError
 from lookalike.gallery import Gallery
 from lookalike.images import crop, decode
 from lookalike.ingest import add_images
-from lookalike.search import Searcher
+from lookalike.search import Query, QueryPart, Searcher
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +142,34 @@ def test_a_gallery_finds_its_encoder_again_and_refuses_another_precision(
 def test_texts_are_refused_by_an_encoder_of_pictures_and_encoders_with_text_are_named(folder):
     with pytest.raises(UsageError, match="mobileclip2-s0"):
         load_encoder(folder).encode_texts(["a dog"])
+
+
+def test_texts_find_pictures_in_a_gallery_of_an_openclip_folder(tmp_path, pictures, monkeypatch):
+    pytest.importorskip("open_clip")
+    monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path / "cache"))
+    hub_forms.save_openclip(
+        "ViT-B-32/openai", tmp_path / "clip", pictures,
+        vision={"layers": 2, "width": 128, "head_width": 32},
+        text={"layers": 1, "width": 32, "heads": 2},
+    )  # fmt: skip
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number, picture in enumerate(pictures):
+        (photos / f"{number}.jpg").write_bytes(picture)
+    encoder = load_encoder(tmp_path / "clip")
+    with Gallery.open_or_create(tmp_path / "gallery", encoder.space) as gallery:
+        add_images(gallery, photos, encoder)
+
+    texts = ["a dog", "a red car at night"]
+    rows = encoder.encode_texts(texts, template="a photo of {}")
+    expected = rows @ embed(pictures, encoder).T
+    with Searcher.open(tmp_path / "gallery") as searcher:
+        for text, scores in zip(texts, expected, strict=True):
+            query = Query((QueryPart(text=text),), template="a photo of {}", k=3)
+            found = searcher.search(query)
+            assert [hit.path for hit in found] == [
+                str(photos / f"{number}.jpg") for number in np.argsort(-scores)[:3]
+            ]
+            np.testing.assert_allclose(
+                [hit.score for hit in found], np.sort(scores)[:-4:-1], atol=1e-3
+            )

@@ -11,6 +11,7 @@ import click
 
 from lookalike.cli.numbers import WholeNumber
 from lookalike.cli.options import expanded
+from lookalike.cli.output import note, printable
 from lookalike.encoders import Encoder, load_encoder
 from lookalike.encoders.names import HUB_OPTIONS, parse_name, with_stored_options, written
 from lookalike.errors import UsageError
@@ -46,9 +47,17 @@ class EncoderChoice:
     backend: str = "auto"
 
     def load(self, stored: str = "", *, threads: int | None = None) -> Encoder:
-        """Load it; ``stored`` is the name that a gallery keeps, for where none was given."""
+        """Load it, and say what runs it where that could be one thing or another.
+
+        Args:
+            stored: The name that a gallery keeps, for where none was given.
+            threads: Calls under way at the same time on the CPU.
+        """
         named = with_stored_options(self.name, stored) if self.name else stored or "builtin"
-        return load_encoder(named, threads=threads, device=self.device, backend=self.backend)
+        encoder = load_encoder(named, threads=threads, device=self.device, backend=self.backend)
+        if encoder.card.family != "onnx":
+            note(f"Encoder {printable(encoder.card.name)}: {encoder.runs_on}.")
+        return encoder
 
 
 device_option = click.option(
