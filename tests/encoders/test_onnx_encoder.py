@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike.encoders import embed, load_encoder
+from lookalike.encoders import EncoderCard, NetworkEncoder, embed, load_encoder
+from lookalike.encoders.canonical import check_encoder
 from lookalike.encoders.names import with_stored_options
 from lookalike.errors import EncoderError, EncoderNotFound, UsageError
+from lookalike.images import Preprocessing
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from networks import write_card, write_mean_colour
@@ -183,3 +185,35 @@ def test_a_moved_file_takes_over_the_options_a_gallery_stored(tmp_path):
     assert with_stored_options("builtin", stored) == "builtin"
     write_card(tmp_path / "moved.json")
     assert with_stored_options(f"onnx:{moved}", stored) == f"onnx:{moved}"
+
+
+class Answering:
+    """A runtime that answers whatever it is told to."""
+
+    description, dim, batch_size, workers, shares_cores = "a test, cpu", 3, 8, 1, True
+
+    def __init__(self, rows):
+        self.rows = np.array(rows, dtype=np.float32)
+
+    def run(self, pixels):
+        return np.resize(self.rows, (len(pixels), 3))
+
+
+def encoder_answering(rows):
+    card = EncoderCard("test", "", 3, Preprocessing(8, 8))
+    return NetworkEncoder(card, "0" * 64, Answering(rows))
+
+
+def test_one_row_without_numbers_is_a_row_of_zeros_and_takes_no_other_with_it():
+    encoder = encoder_answering([[np.nan, 1, 1], [3, 0, 4]])
+    rows = encoder.encode(np.zeros((4, 8, 8, 3), np.uint8))
+    np.testing.assert_allclose(rows, [[0, 0, 0], [0.6, 0, 0.8]] * 2, atol=1e-6)
+
+
+def test_a_network_that_answers_no_numbers_at_all_is_refused():
+    encoder = encoder_answering([[np.nan, np.inf, 1]])
+    assert not encoder.encode(np.zeros((1, 8, 8, 3), np.uint8)).any()
+    with pytest.raises(EncoderError, match="all of 4 inputs with NaN"):
+        encoder.encode(np.zeros((4, 8, 8, 3), np.uint8))
+    with pytest.raises(EncoderError, match="finds nothing in the canonical picture"):
+        check_encoder(encoder)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cache_folder", "keep_facts", "kept_facts"]
+__all__ = ["cache_folder", "keep_facts", "kept_facts", "read_object", "replace_text"]
 
 
 def cache_folder() -> Path:
@@ -30,11 +30,7 @@ def cache_folder() -> Path:
 
 def kept_facts(file: str) -> dict[str, Any]:
     """Read a JSON file of the cache; a missing or broken one is empty."""
-    try:
-        facts = json.loads((cache_folder() / file).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return facts if isinstance(facts, dict) else {}
+    return read_object(cache_folder() / file)
 
 
 def keep_facts(file: str, key: str, value: Any) -> None:
@@ -46,11 +42,31 @@ def keep_facts(file: str, key: str, value: Any) -> None:
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        facts = kept_facts(file) | {key: value}
-        with tempfile.NamedTemporaryFile(
-            "w", dir=folder, prefix=file, suffix=".tmp", delete=False, encoding="utf-8"
-        ) as written:
-            json.dump(facts, written, indent=1)
-        os.replace(written.name, folder / file)
+        replace_text(folder / file, json.dumps(kept_facts(file) | {key: value}, indent=1))
     except OSError:
         return
+
+
+def replace_text(file: Path, text: str) -> None:
+    """Write a small file so that other processes see all of it or none.
+
+    Raises:
+        OSError: It cannot be written; nothing is left.
+    """
+    # No temporary file of the standard library: only its maker could read it.
+    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, file)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """Read a small JSON file of our own; one that is missing or damaged says nothing."""
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}

@@ -12,6 +12,7 @@ from lookalike.encoders.cache import keep_facts, kept_facts
 from lookalike.encoders.cards import Canonical
 from lookalike.encoders.embedding import embed
 from lookalike.encoders.protocol import Encoder
+from lookalike.errors import EncoderError
 
 __all__ = ["Check", "canonical_picture", "check_encoder"]
 
@@ -65,16 +66,26 @@ def check_encoder(encoder: Encoder) -> Check:
 
     They stand in the card, or were noted when these weights were first checked
     on this machine, by whatever ran them then.
+
+    Raises:
+        EncoderError: There are no numbers to compare.
     """
     card = encoder.card
-    first = tuple(round(float(x), 6) for x in embed([canonical_picture()], encoder)[0, :NUMBERS])
     known, origin = card.canonical, "card"
     if known is None:
         known, origin = noted(encoder), "noted"
+    row = embed([canonical_picture()], encoder)[0]
+    if not row.any():
+        raise EncoderError(
+            f"Encoder {card.name!r} finds nothing in the canonical picture (its embedding is all "
+            "zeros, NaN or infinity): its weights are damaged."
+        )
+    numbers = NUMBERS if known is None else len(known.first)
+    first = tuple(round(float(number), 6) for number in row[:numbers])
     if known is None:
         keep_facts(NOTED, encoder.space.fingerprint, {"name": card.name, "first": first})
         return Check(card.name, encoder.runs_on, first, (), origin, 0.0, TOLERANCES[card.precision])
-    difference = float(np.abs(np.subtract(first[: len(known.first)], known.first)).max())
+    difference = float(np.abs(np.subtract(first, known.first)).max())
     return Check(
         card.name, encoder.runs_on, first, known.first, origin, difference, known.tolerance
     )

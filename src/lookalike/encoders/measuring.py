@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 
@@ -160,24 +161,24 @@ def measured(name: str) -> Measured | None:
 
 def held_bytes() -> int | None:
     """Read how much memory this process holds now, where the system tells."""
-    try:
-        import resource
-        from pathlib import Path
-
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return pages * resource.getpagesize()
-    except (ImportError, OSError, ValueError, IndexError):
-        return None
+    return status_bytes("VmRSS")
 
 
 def peak_bytes() -> int | None:
-    """Read the most memory this process ever held, where the system tells."""
+    """Read the most memory this process ever held, where the system tells.
+
+    Not by getrusage, which on Linux goes on counting from the process before it.
+    """
+    return status_bytes("VmHWM")
+
+
+def status_bytes(name: str) -> int | None:
+    """Read one line, in KiB, of what Linux tells of this process."""
     try:
-        import resource
-    except ImportError:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+    except (OSError, ValueError, StopIteration):
         return None
-    # Linux counts in KiB, macOS in bytes; without /proc the comparison is not made.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def main(arguments: list[str]) -> None:

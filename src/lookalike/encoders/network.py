@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,11 @@ from lookalike.images.preprocessing import Preprocessing
 from lookalike.vectors import EmbeddingSpace, unit_rows
 
 __all__ = ["NetworkEncoder"]
+
+logger = logging.getLogger(__name__)
+
+# One odd picture, or two copies of it, may overflow; so many at once do not.
+CERTAINLY_BROKEN = 4
 
 
 class NetworkEncoder:
@@ -147,8 +153,27 @@ class NetworkEncoder:
             )
         # Half-precision networks overflow on odd pictures: such a row has no
         # direction, and must not take its batch with it.
-        rows[~np.isfinite(rows).all(axis=1)] = 0
+        broken = ~np.isfinite(rows).all(axis=1)
+        if broken.any():
+            self._tell_broken(int(broken.sum()), count, what)
+            rows[broken] = 0
         return unit_rows(rows)
+
+    def _tell_broken(self, broken: int, count: int, what: str) -> None:
+        """Refuse a network that answers with no numbers to whatever it is given.
+
+        Raises:
+            EncoderError: It does.
+        """
+        if broken == count >= CERTAINLY_BROKEN:
+            raise EncoderError(
+                f"The {what} of encoder {self._card.name!r} answers all of {count} inputs with "
+                "NaN or infinity: its weights are damaged, or it needs precision exact."
+            )
+        logger.warning(
+            "encoder %s answered %d of %d inputs with NaN or infinity",
+            self._card.name, broken, count,
+        )  # fmt: skip
 
     def _checked_dim(self) -> int:
         """Learn the dim, by running one black picture where nothing else tells it."""

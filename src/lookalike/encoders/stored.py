@@ -10,15 +10,12 @@ Pulled weights are plain files, so that their folder can be copied to another ma
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lookalike.encoders.cache import cache_folder
+from lookalike.encoders.cache import cache_folder, read_object, replace_text
 from lookalike.encoders.cards import EncoderCard
 from lookalike.encoders.digests import file_digest
 from lookalike.encoders.folders import WeightsFolder, holds_weights, needed_files, open_folder
@@ -205,20 +202,3 @@ def require_digest(file: Path, stated: str, repository: Repository) -> None:
             f"The file {file} is not what the hub gave for the weights {repository} (sha256 "
             f"{found[:12]}, it was {stated[:12]}): delete it and let it be pulled again{command}."
         )
-
-
-def replace_text(file: Path, text: str) -> None:
-    """Write a small file so that other processes see all of it or none."""
-    # No temporary file of the standard library: only its maker could read it.
-    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, file)
-
-
-def read_object(file: Path) -> dict[str, Any]:
-    """Read a small file of our own; one that is missing or damaged says nothing."""
-    try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return facts if isinstance(facts, dict) else {}

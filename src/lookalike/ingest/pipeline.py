@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders import Encoder
-from lookalike.encoders.runtimes.onnx import usable_cores
+from lookalike.encoders.runtimes.cores import usable_cores
 from lookalike.errors import ImageError, ImageOutOfReach
 from lookalike.gallery import KnownImage
 from lookalike.images import ImageRef, Picture, content_hash, crop, decode, read_file
@@ -32,7 +32,7 @@ WAITING_BYTES = 256 * 2**20
 CALL_PARTS = 4
 
 NO_MEMORY = "The memory did not suffice to decode it."
-NO_DIRECTION = "The encoder finds nothing in it: its embedding is all zeros."
+NO_DIRECTION = "The encoder finds nothing in it: its embedding is all zeros, or no numbers."
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,7 +204,8 @@ def require_direction(piece: Piece) -> None:
     """
     if not piece.row.any():
         raise ImageUnreadable(
-            f"The encoder finds nothing in {piece.part.label} (its embedding is all zeros): "
+            f"The encoder finds nothing in {piece.part.label} (its embedding is all zeros, or no "
+            "numbers): "
             "search with something else."
         )
 
