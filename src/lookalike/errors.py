@@ -34,6 +34,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+# The errors alone, which tests go through: `first_line` words those of other libraries.
 __all__ = [
     "EncoderError",
     "EncoderNotFound",
@@ -57,6 +58,12 @@ __all__ = [
     "StorageFull",
     "UsageError",
 ]
+
+
+def first_line(error: BaseException) -> str:
+    """Shorten a library's message, which can run over many lines, to fit into a sentence."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 class LookalikeError(Exception):

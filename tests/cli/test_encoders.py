@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 
 import pytest
 
+from lookalike.cli import progress
+from lookalike.cli.encoders import listing
 from lookalike.encoders.known import known_names
 
 
@@ -37,6 +40,32 @@ def test_the_list_as_json_has_the_whole_card(lookalike):
     assert found["architecture"] == "vit_base_patch14_dinov2.lvd142m"
     assert (found["dim"], found["preprocessing"]["size"], found["is_here"]) == (768, 518, False)
     assert found["measured"] is None
+
+
+def test_the_list_looks_for_each_encoder_once(lookalike, monkeypatch):
+    asked = []
+    monkeypatch.setattr(listing, "size_on_disk", lambda card: asked.append(card.name) or 0)
+    for form in ([], ["--json"]):
+        asked.clear()
+        assert lookalike("encoders", *form).code == 0
+        assert asked == ["builtin", *known_names()]
+
+
+def test_a_bar_shows_only_where_something_is_pulled(monkeypatch):
+    opened = []
+
+    @contextmanager
+    def bar(title):
+        opened.append(title)
+        yield lambda done, total: opened.append((done, total))
+
+    monkeypatch.setattr(progress, "counting_bar", bar)
+    with progress.late_bar("Pulling") as tell:
+        tell(5, 5)
+        assert opened == []
+        tell(0, 9)
+        tell(9, 9)
+    assert opened == ["Pulling", (0, 9), (9, 9)]
 
 
 def test_a_check_compares_with_the_card(lookalike):
@@ -84,6 +113,7 @@ def test_files_of_this_machine_have_nothing_to_pull(lookalike, encoder):
         ("encoders check regnety_042", 1, "did you mean 'regnety_040'"),
         ("encoders measure nosuch --seconds 0.1", 1, "There is no encoder 'nosuch'"),
         ("encoders export builtin", 2, "is an ONNX network already"),
+        ("encoders export resnet18 --precision int8", 2, "judged on real pictures"),
         ("encoders check builtin --device cuda", 2, "runs on the CPU only"),
         ("encoders check builtin?size=8", 2, "takes no options"),
         ("index photos --encoder builtin --pooling mean", 2, "--pooling has no meaning"),
@@ -97,6 +127,18 @@ def test_one_sentence_and_an_exit_code(lookalike, photos, words, code, says):
     done = lookalike(*words.split())
     assert (done.code, done.err.count("\n")) == (code, 1 + done.err.count("measuring"))
     assert says in done.err
+
+
+def test_exports_are_judged_on_real_pictures_where_there_are_some(lookalike, indexed, monkeypatch):
+    from lookalike.cli.encoders.export import chosen_pictures
+
+    named = chosen_pictures(str(indexed), "int8")
+    assert (len(named.paths), named.origin) == (4, f"from {indexed}")
+    rendered = chosen_pictures(None, "bf16")
+    assert (rendered.paths, rendered.origin[:8]) == ((), "rendered")
+    monkeypatch.chdir(indexed)
+    here = chosen_pictures(None, "int8")
+    assert (sorted(here.paths), here.origin) == (sorted(named.paths), "from the gallery here")
 
 
 def test_weights_that_are_not_here_are_told_with_what_to_do(lookalike, photos):

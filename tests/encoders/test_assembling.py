@@ -15,11 +15,12 @@ pytest.importorskip("timm")
 pytest.importorskip("openvino")
 
 import hub_forms
-from lookalike.encoders import embed, load_encoder
+from lookalike.encoders import assembling, embed, load_encoder
 from lookalike.encoders.assembling import card_and_folder
-from lookalike.encoders.exporting import export_network
+from lookalike.encoders.exporting import export_network, exports_of
 from lookalike.encoders.families import load_network
 from lookalike.encoders.names import parse_name
+from lookalike.encoders.runtimes.devices import Device
 from lookalike.errors import EncoderError, SpaceMismatch, UsageError
 from lookalike.gallery import Gallery
 from lookalike.images import crop, decode
@@ -53,6 +54,15 @@ def exported(name, pictures, *, to="openvino"):
     return export_network(
         load_network(folder, card), card, folder.digest(), to=to, precision=card.precision,
         pictures=crops,
+    )  # fmt: skip
+
+
+def small_clip(folder, pictures):
+    """Save a small CLIP with random weights, in OpenCLIP's form."""
+    hub_forms.save_openclip(
+        "ViT-B-32/openai", folder, pictures,
+        vision={"layers": 2, "width": 128, "head_width": 32},
+        text={"layers": 1, "width": 32, "heads": 2},
     )  # fmt: skip
 
 
@@ -96,17 +106,72 @@ def test_an_export_is_used_from_then_on_in_the_same_space_and_without_torch(fold
     assert load_encoder(folder, backend="torch").runs_on == "PyTorch, float32, cpu"
 
 
+def test_an_export_made_from_the_exact_card_is_listed_and_found_in_bf16(folder, pictures):
+    card, opened = card_and_folder(parse_name(str(folder)))
+    crops = np.stack([crop(decode(one), card.preprocessing) for one in pictures])
+    made = export_network(
+        load_network(opened, card), card, opened.digest(), to="openvino", precision="bf16",
+        pictures=crops,
+    )  # fmt: skip
+    assert exports_of(card, opened.digest()) == (made,)
+    encoder = load_encoder(f"{folder}?precision=bf16")
+    assert encoder.runs_on.startswith("OpenVINO")
+    assert encoder.space.fingerprint == made.fingerprint
+
+
+def test_another_activation_is_another_space(tmp_path, pictures, monkeypatch):
+    pytest.importorskip("open_clip")
+    monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path / "cache"))
+    small_clip(tmp_path / "clip", pictures)
+    quick = load_encoder(tmp_path / "clip")
+    file = tmp_path / "clip" / "open_clip_config.json"
+    config = json.loads(file.read_text())
+    config["model_cfg"]["quick_gelu"] = False
+    file.write_text(json.dumps(config))
+    usual = load_encoder(tmp_path / "clip")
+    assert not np.allclose(embed(pictures, quick), embed(pictures, usual), atol=1e-4)
+    assert quick.space != usual.space
+
+
+def test_texts_run_where_pictures_do(tmp_path, pictures, monkeypatch):
+    pytest.importorskip("open_clip")
+    monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path / "cache"))
+    small_clip(tmp_path / "clip", pictures)
+    by_cpu = load_encoder(tmp_path / "clip")
+    asked = []
+    load_tower = assembling.load_text_tower
+
+    def noted(folder, card, device):
+        asked.append(device)
+        return load_tower(folder, card)
+
+    monkeypatch.setattr(assembling, "load_text_tower", noted)
+    monkeypatch.setattr(assembling, "chosen_devices", lambda asked: (Device("cuda:0"),))
+    encoder = load_encoder(tmp_path / "clip")
+    np.testing.assert_allclose(
+        encoder.encode_texts(["a dog"]), by_cpu.encode_texts(["a dog"]), atol=1e-6
+    )
+    assert asked == ["cuda:0"]
+
+
 @pytest.mark.parametrize(
     ("name", "given", "error", "says"),
     [
         ("?precision=int8", {}, EncoderError, "encoders export .* --precision int8"),
         ("", {"backend": "onnx"}, EncoderError, "encoders export .* --to onnx"),
+        ("?pooling=mean&size=96", {"backend": "onnx"}, EncoderError,
+         r"export '/\S*\?pooling=mean&size=96' --to onnx`\.$"),
+        ("?pooling=mean&precision=int8", {"backend": "torch"}, EncoderError,
+         r"export '/\S*\?pooling=mean' --to openvino --precision int8`\.$"),
+        ("?precision=bf16", {"backend": "onnx"}, EncoderError, "ONNX Runtime has no bf16"),
+        ("", {"backend": "onnx", "is_compiling": True}, EncoderError, "leave compiling out"),
+        ("?precision=int8", {"is_compiling": True}, EncoderError, "leave compiling out"),
         ("", {"backend": "tensorrt"}, UsageError, "'tensorrt' is unknown"),
         ("", {"device": "cuda:7"}, UsageError, "cuda:7"),
         ("?size=100", {}, UsageError, "100"),
         ("?pooling=sum", {}, UsageError, "own, cls, mean, gem"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_had_is_told_in_a_sentence(folder, name, given, error, says):
     with pytest.raises(error, match=says) as caught:
         load_encoder(f"{folder}{name}", **given)
@@ -147,11 +212,7 @@ def test_texts_are_refused_by_an_encoder_of_pictures_and_encoders_with_text_are_
 def test_texts_find_pictures_in_a_gallery_of_an_openclip_folder(tmp_path, pictures, monkeypatch):
     pytest.importorskip("open_clip")
     monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path / "cache"))
-    hub_forms.save_openclip(
-        "ViT-B-32/openai", tmp_path / "clip", pictures,
-        vision={"layers": 2, "width": 128, "head_width": 32},
-        text={"layers": 1, "width": 32, "heads": 2},
-    )  # fmt: skip
+    small_clip(tmp_path / "clip", pictures)
     photos = tmp_path / "photos"
     photos.mkdir()
     for number, picture in enumerate(pictures):

@@ -26,7 +26,7 @@ from local_hub import COMMIT, Hub, running_hub, write_safetensors, write_timm_fo
 hub_library = pytest.importorskip("huggingface_hub")
 pytest.importorskip("huggingface_hub.constants")
 
-from lookalike.encoders import hub, known, reach, stored  # noqa: E402
+from lookalike.encoders import hub, known, load_encoder, reach, stored  # noqa: E402
 from lookalike.encoders import located as locating  # noqa: E402
 from lookalike.encoders.located import located, pulled, resolved, source_of  # noqa: E402
 from lookalike.encoders.names import EncoderName, parse_name  # noqa: E402
@@ -376,16 +376,20 @@ def test_another_hub_is_used_by_the_variable_that_its_library_knows(served, tmp_
 # --- the cache of the hub's own library ----------------------------------------------------
 
 
-def hub_cache(tmp_path: Path, *, revision: str = "main") -> Path:
+def hub_cache(
+    tmp_path: Path, *, place: str = PLACE, origin: Path | None = None, without: str = ""
+) -> Path:
     """Lay weights out as the hub's library does."""
-    root = tmp_path / "hf" / f"models--{PLACE.replace('/', '--')}"
+    root = tmp_path / "hf" / f"models--{place.replace('/', '--')}"
     snapshot = root / "snapshots" / COMMIT
-    origin = write_timm_form(tmp_path / "fetched")
+    origin = origin or write_timm_form(tmp_path / "fetched")
     (root / "blobs").mkdir(parents=True)
     (root / "refs").mkdir()
-    (root / "refs" / revision).write_text(COMMIT)
+    (root / "refs" / "main").write_text(COMMIT)
     snapshot.mkdir(parents=True)
     for file in origin.iterdir():
+        if file.name == without:
+            continue
         blob = root / "blobs" / hashlib.sha256(file.read_bytes()).hexdigest()
         shutil.copy(file, blob)
         (snapshot / file.name).symlink_to(blob)
@@ -412,6 +416,66 @@ def test_a_snapshot_with_pickles_only_is_not_there(tmp_path):
     snapshot = hub_cache(tmp_path)
     (snapshot / "model.safetensors").rename(snapshot / "pytorch_model.bin")
     assert stored.find_weights(WANTED) is None
+
+
+def write_text_form(folder: Path, family: str) -> Path:
+    """Write a directory with a text tower whose tokenizer is in files, as hubs keep it."""
+    folder.mkdir()
+    weights = "open_clip_model" if family == "openclip" else "model"
+    write_safetensors(folder / f"{weights}.safetensors", {"a": ([1], b"clip")})
+    text = {"hf_tokenizer_name": "someone/tokenizer"}
+    configs = {
+        "openclip": {"model_cfg": {"text_cfg": text}},
+        "transformers": {"model_type": "siglip"},
+    }
+    name = "open_clip_config.json" if family == "openclip" else "config.json"
+    (folder / name).write_text(json.dumps(configs[family]))
+    for small in ("tokenizer.json", "preprocessor_config.json"):
+        (folder / small).write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("family", "missing"),
+    [
+        ("openclip", "tokenizer.json"),
+        ("transformers", "tokenizer.json"),
+        ("transformers", "preprocessor_config.json"),
+    ],
+)
+def test_what_another_program_left_out_is_pulled(served, tmp_path, monkeypatch, family, missing):
+    origin = write_text_form(tmp_path / "with texts", family)
+    wanted = Repository("someone/with-texts", family=family)
+    served.add(wanted.place, origin)
+    snapshot = hub_cache(tmp_path, place=wanted.place, origin=origin, without=missing)
+    assert stored.find_weights(wanted).path == snapshot  # good enough for pictures, or for nothing
+    folder = hub.pull(wanted)
+    assert (folder.path / missing).is_file()
+    assert missing in files_asked(served)
+    monkeypatch.setenv("LOOKALIKE_OFFLINE", "1")
+    assert hub.pull(wanted) == stored.find_weights(wanted) == folder
+
+
+@pytest.mark.parametrize("family", ["openclip", "transformers"])
+def test_all_that_another_program_fetched_is_not_pulled_again(served, tmp_path, family):
+    origin = write_text_form(tmp_path / "with texts", family)
+    snapshot = hub_cache(tmp_path, place="someone/with-texts", origin=origin)
+    assert hub.pull(Repository("someone/with-texts", family=family)).path == snapshot
+    assert served.asked == []
+
+
+def test_out_of_reach_it_is_said_what_is_wrong_with_what_is_here(served, tmp_path, monkeypatch):
+    origin = write_text_form(tmp_path / "with texts", "openclip")
+    hub_cache(tmp_path, place="someone/with-texts", origin=origin, without="tokenizer.json")
+    weights = hub.pull(WANTED).weights[0]
+    damaged = bytearray(weights.read_bytes())
+    damaged[-1] ^= 1
+    weights.write_bytes(damaged)
+    monkeypatch.setenv("LOOKALIKE_OFFLINE", "1")
+    with pytest.raises(EncoderNotFound, match=r"are damaged on this machine \(LOOKALIKE_OFFLINE"):
+        hub.pull(WANTED)
+    with pytest.raises(EncoderNotFound, match=r"are not all on this machine \(LOOKALIKE_OFFLINE"):
+        hub.pull(Repository("someone/with-texts"))
 
 
 # --- from a name to a folder ----------------------------------------------------------------
@@ -450,10 +514,12 @@ def test_a_directory_needs_no_hub(tmp_path):
     assert (card, opened.path) == (None, folder)
 
 
-def test_without_leave_to_pull_nothing_is_asked(served):
-    with pytest.raises(EncoderNotFound, match="run `lookalike encoders pull resnet18`"):
-        located(parse_name("resnet18"), is_allowed_to_pull=False)
-    assert served.asked == []
+def test_loading_tells_how_far_its_pull_is(served):
+    told = []
+    with pytest.raises((EncoderError, MissingExtra)):  # these weights are no network's
+        load_encoder("resnet18", on_progress=lambda done, total: told.append((done, total)))
+    assert told[0] == (0, told[0][1])
+    assert told[-1] == (told[0][1], told[0][1])
 
 
 def test_weights_of_another_checksum_than_the_card_s_are_refused(served, monkeypatch):

@@ -11,6 +11,7 @@ from lookalike.encoders import names
 from lookalike.encoders.names import (
     EncoderName,
     encoder_name,
+    export_command,
     parse_name,
     repository_and_revision,
     with_stored_options,
@@ -142,6 +143,16 @@ def test_a_name_or_option_without_meaning_is_refused(text, said):
     with pytest.raises(UsageError) as caught:
         parse_name(text)
     assert said in str(caught.value)
+
+
+def test_the_command_of_an_export_keeps_pooling_and_size_and_is_ready_for_a_shell():
+    name = "/my nets/a?pooling=mean&precision=bf16&size=96"
+    assert export_command(name, "openvino", "int8") == (
+        "lookalike encoders export '/my nets/a?pooling=mean&size=96' --to openvino --precision int8"
+    )
+    assert export_command("dinov2-s", "onnx", "exact") == (
+        "lookalike encoders export dinov2-s --to onnx"
+    )
 
 
 def test_options_of_onnx_are_kept_in_one_order():

@@ -8,10 +8,12 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lookalike.encoders import Encoder
 from lookalike.errors import EncoderError, UsageError
+from lookalike.images import ImageRef, Preprocessing
 from lookalike.ingest import SkippedFile, UpdateReport, add_images, pipeline, write_skipped
 from lookalike.ingest.pipeline import Pipeline
 from lookalike.ingest.planning import Moves, make_plan
@@ -25,7 +27,7 @@ class Wrapped:
     def __init__(self, encoder: Encoder, before=lambda: None, *, batch_size: int = 4) -> None:
         self.card, self.space = encoder.card, encoder.space
         self.preprocessing, self.runs_on = encoder.preprocessing, encoder.runs_on
-        self.batch_size, self.workers = batch_size, 2
+        self.batch_size, self.workers, self.shares_cores = batch_size, 2, True
         self._encode, self._before = encoder.encode, before
 
     def encode(self, pixels):
@@ -121,6 +123,47 @@ def test_a_slow_encoder_does_not_fill_the_memory(many, encoder, monkeypatch):
     assert len(begun) == PICTURES
 
 
+def test_full_calls_of_a_card_do_not_fill_the_memory(encoder, monkeypatch):
+    cut, called, release, full = [], [], threading.Event(), 1024
+    crop = np.zeros((1, 1, 3), dtype=np.uint8)
+    large = Wrapped(encoder, batch_size=full)
+    large.preprocessing = Preprocessing(size=518, resize=518)  # 824 MB for a full call
+
+    def encode(pixels):
+        called.append(len(pixels))
+        release.wait(10)
+        return np.ones((len(pixels), 2), dtype=np.float32)
+
+    large.encode = encode
+    monkeypatch.setattr(pipeline, "read_file", str.encode)
+    monkeypatch.setattr(pipeline, "decode", lambda data, **given: None)
+    monkeypatch.setattr(pipeline, "facts_of", lambda picture: None)
+    monkeypatch.setattr(pipeline, "crop", lambda *given: (cut.append(1), crop)[1])
+    refs = [ImageRef(f"{number}.jpg", 1, 1) for number in range(6 * full)]
+    stream = Pipeline(large, decode_threads=4).run(
+        refs, lambda path: path, known={}, moves=Moves([]), is_new=lambda content: True
+    )
+    reader = threading.Thread(target=lambda: list(stream))
+    reader.start()
+    # Two calls under way, and a third that can start at once: no fewer, and not many more.
+    assert eventually(lambda: len(cut) >= 3 * full)
+    time.sleep(0.1)
+    waiting = len(cut)
+    release.set()
+    reader.join(10)
+    assert called[:2] == [full, full]
+    assert waiting <= 3 * full + 2 * 4
+    assert len(cut) == 6 * full
+
+
+def test_small_calls_have_as_many_ahead_as_ever(encoder):
+    small = Pipeline(Wrapped(encoder, batch_size=16))
+    most = small._most_crops()
+    assert most >= 256 * 2**20 // (3 * 224**2)
+    assert small._calls_ahead(most) == 4
+    assert small._files_ahead(most) == 8 * 16 * 2
+
+
 class Counter:
     """Counts how many threads are inside at the same time."""
 
@@ -141,7 +184,7 @@ def test_an_encoder_on_a_card_leaves_the_cores_to_decoding(many, encoder, monkey
     decoding, crop, release = Counter(), pipeline.crop, threading.Event()
     monkeypatch.setattr(pipeline, "crop", lambda *given: (decoding.visit(), crop(*given))[1])
     on_a_card = Wrapped(encoder, lambda: release.wait(10))
-    on_a_card.runs_on = "PyTorch, bfloat16, cuda:0 (a card)"
+    on_a_card.shares_cores = False
     begun = delay(monkeypatch, lambda n: 0)
     reader = threading.Thread(target=lambda: list(results(many, on_a_card)))
     reader.start()

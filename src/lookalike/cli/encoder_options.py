@@ -12,8 +12,11 @@ import click
 from lookalike.cli.numbers import WholeNumber
 from lookalike.cli.options import expanded
 from lookalike.cli.output import note, printable
+from lookalike.cli.progress import late_bar
 from lookalike.encoders import Encoder, load_encoder
+from lookalike.encoders.cards import POOLINGS, PRECISIONS
 from lookalike.encoders.names import HUB_OPTIONS, parse_name, with_stored_options, written
+from lookalike.encoders.runtimes import BACKENDS
 from lookalike.errors import UsageError
 
 __all__ = ["EncoderChoice", "backend_option", "device_option", "encoder_options"]
@@ -54,7 +57,10 @@ class EncoderChoice:
             threads: Calls under way at the same time on the CPU.
         """
         named = with_stored_options(self.name, stored) if self.name else stored or "builtin"
-        encoder = load_encoder(named, threads=threads, device=self.device, backend=self.backend)
+        with late_bar(f"Pulling {printable(named)}") as tell:
+            encoder = load_encoder(
+                named, threads=threads, device=self.device, backend=self.backend, on_progress=tell
+            )
         if encoder.card.family != "onnx":
             note(f"Encoder {printable(encoder.card.name)}: {encoder.runs_on}.")
         return encoder
@@ -70,7 +76,7 @@ device_option = click.option(
 )
 backend_option = click.option(
     "--backend",
-    type=click.Choice(["auto", "torch", "openvino", "onnx"]),
+    type=click.Choice(BACKENDS),
     default="auto",
     show_default=True,
     help="What runs an encoder of the field's libraries. auto takes an accepted export where "
@@ -91,13 +97,13 @@ def encoder_options(function: Callable[..., Answer]) -> Callable[..., Answer]:
     )
     @click.option(
         "--pooling",
-        type=click.Choice(["own", "cls", "mean", "gem"]),
+        type=click.Choice(POOLINGS),
         help="How tokens or maps become one embedding: as the network itself does, its class "
         "token, the mean of its patches, or their generalised mean. Default: own.",
     )
     @click.option(
         "--precision",
-        type=click.Choice(["exact", "bf16", "int8"]),
+        type=click.Choice(PRECISIONS),
         help="Class of arithmetic: bf16 and int8 are faster and move scores a little; a gallery "
         "keeps to one. int8 needs an accepted export. Default: exact.",
     )

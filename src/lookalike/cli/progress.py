@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from lookalike.cli.output import is_quiet
-from lookalike.ingest import Progress
 
-__all__ = ["counting_bar", "progress_bar", "step_bar"]
+if TYPE_CHECKING:
+    from lookalike.ingest import Progress
+
+__all__ = ["counting_bar", "late_bar", "progress_bar", "step_bar"]
 
 REFRESH_SECONDS = 0.1
 
@@ -52,6 +55,25 @@ def counting_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
             yield None
         else:
             yield lambda done, total: update(done, total, "", "")
+
+
+@contextmanager
+def late_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many of how many are done, as soon as there is something to be done.
+
+    Yields:
+        The listener.
+    """
+    with ExitStack() as opened:
+        shown: list[Callable[[int, int], None] | None] = []
+
+        def show(done: int, total: int) -> None:
+            if not shown and done < total:
+                shown.append(opened.enter_context(counting_bar(title)))
+            if shown and shown[0]:
+                shown[0](done, total)
+
+        yield show
 
 
 @contextmanager

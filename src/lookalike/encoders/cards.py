@@ -13,7 +13,19 @@ from lookalike.errors import EncoderError, EncoderNotFound, UsageError
 from lookalike.images.preprocessing import Preprocessing
 from lookalike.vectors import EmbeddingSpace
 
-__all__ = ["Canonical", "EncoderCard", "load_card", "require_weights", "weights_digest"]
+__all__ = [
+    "POOLINGS",
+    "PRECISIONS",
+    "Canonical",
+    "EncoderCard",
+    "load_card",
+    "require_weights",
+    "weights_digest",
+    "with_precision",
+]
+
+POOLINGS = ("own", "cls", "mean", "gem")
+PRECISIONS = ("exact", "bf16", "int8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,8 @@ class EncoderCard:
         pooling: How tokens or maps become one embedding: ``own``, ``cls``,
             ``mean`` (of the patch tokens) or ``gem``.
         precision: Class of arithmetic: ``exact``, ``bf16`` or ``int8``.
+        configuration: sha256 of what the network's configuration says of its
+            numbers; filled in when the weights are found, empty for ``onnx``.
         has_text: Whether it has a text tower.
         licence: Of the weights.
         sha256: Of the weights file; empty where nobody wrote it down.
@@ -71,6 +85,7 @@ class EncoderCard:
     revision: str = ""
     pooling: str = "own"
     precision: str = "exact"
+    configuration: str = ""
     has_text: bool = False
     licence: str = ""
     sha256: str = ""
@@ -90,8 +105,9 @@ class EncoderCard:
 
         Returns:
             A space whose fingerprint covers everything that changes numbers:
-            weights, preprocessing, output, pooling and precision class. What runs
-            the network is not part of it: their numbers agree.
+            weights, the network's configuration, preprocessing, output, pooling and
+            precision class. What runs the network is not part of it: their numbers
+            agree.
         """
         facts: dict[str, Any] = {
             "weights": digest,
@@ -100,9 +116,10 @@ class EncoderCard:
             "precision": self.precision,
         }
         if self.family != "onnx":
-            # Not the architecture's name: a directory may not tell its tag, and the
-            # weights say more.
+            # Not the card's architecture: a directory may not tell its tag. The
+            # configuration names it without.
             facts["family"] = self.family
+            facts["configuration"] = self.configuration
         if self.pooling != "own":
             facts["pooling"] = self.pooling
         text = json.dumps(facts, sort_keys=True)
@@ -195,6 +212,17 @@ def per_channel(value: float | list[float] | None) -> tuple[float, float, float]
         return (float(value),) * 3
     red, green, blue = value
     return (float(red), float(green), float(blue))
+
+
+def with_precision(card: EncoderCard, precision: str) -> EncoderCard:
+    """Return the card in another class of arithmetic, and cropped as that allows.
+
+    Rounded arithmetic moves numbers further than a quick crop does; where the
+    crop's centre lies between pixels there is no quick one.
+    """
+    is_quick = precision != "exact" and card.preprocessing.middle != "exact"
+    preprocessing = replace(card.preprocessing, is_quick=is_quick)
+    return replace(card, precision=precision, preprocessing=preprocessing)
 
 
 def renamed(card: EncoderCard, name: str) -> EncoderCard:

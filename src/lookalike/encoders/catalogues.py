@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lookalike.errors import EncoderError, EncoderNotFound, MissingExtra
+from lookalike.encoders.families.importing import library
+from lookalike.errors import EncoderError, EncoderNotFound
 
 __all__ = ["does_timm_know", "openclip_repository", "timm_repository"]
 
@@ -50,11 +51,11 @@ def openclip_repository(place: str) -> str:
         EncoderNotFound: It has no such weights.
         EncoderError: The weights are no safetensors.
     """
-    library = open_clip()
+    registry = open_clip()
     architecture, _, tag = place.partition("/")
-    facts: Mapping[str, Any] = library.get_pretrained_cfg(architecture, tag) or {}
+    facts: Mapping[str, Any] = registry.get_pretrained_cfg(architecture, tag) or {}
     if not facts:
-        choices = [f"{known}/{its_tag}" for known, its_tag in library.list_pretrained()]
+        choices = [f"{known}/{its_tag}" for known, its_tag in registry.list_pretrained()]
         raise EncoderNotFound(
             f"OpenCLIP has no weights called 'openclip:{place}'{near(place, choices)}."
         )
@@ -78,13 +79,7 @@ def does_timm_know(name: str) -> bool:
 
 def timm_models() -> Any:
     """Import timm's registry."""
-    try:
-        import timm.models
-    except ImportError as error:
-        raise MissingExtra("timm", "An encoder of timm") from error
-    except RuntimeError as error:  # a torchvision that does not fit its torch
-        raise does_not_import("timm", error) from error
-    return timm.models
+    return library("timm", extra="timm", purpose="An encoder of timm").models
 
 
 def timm_names(models: Any, architecture: str) -> Sequence[str]:
@@ -95,21 +90,7 @@ def timm_names(models: Any, architecture: str) -> Sequence[str]:
 
 def open_clip() -> Any:
     """Import OpenCLIP."""
-    try:
-        import open_clip as library
-    except ImportError as error:
-        raise MissingExtra("clip", "An encoder of OpenCLIP") from error
-    except RuntimeError as error:
-        raise does_not_import("OpenCLIP", error) from error
-    return library
-
-
-def does_not_import(library: str, error: Exception) -> EncoderError:
-    """Say that a library is there but cannot be used."""
-    return EncoderError(
-        f"{library} is installed but does not start ({error}): install torch and torchvision "
-        "in versions that belong together."
-    )
+    return library("open_clip", extra="clip", purpose="An encoder of OpenCLIP")
 
 
 def near(name: str, choices: Sequence[str]) -> str:

@@ -32,6 +32,7 @@ from lookalike.errors import (
     LookalikeError,
     MissingExtra,
     StorageFull,
+    first_line,
 )
 
 __all__ = ["Progress", "pull"]
@@ -71,7 +72,8 @@ class HubFile:
 def pull(repository: Repository, *, progress: Progress | None = None) -> WeightsFolder:
     """Bring weights to this machine, unless they are here already.
 
-    Only what the encoder needs is fetched, and never a pickle. A pull that broke
+    Only what the encoder needs is fetched, and never a pickle. What another program
+    left in the hub's own cache counts where it is all that is needed. A pull that broke
     off goes on where it stopped. Every file is compared with the hash that the hub
     states, and its sha256 is written down for later.
 
@@ -82,12 +84,13 @@ def pull(repository: Repository, *, progress: Progress | None = None) -> Weights
         StorageFull: There is no room for them.
     """
     try:
-        if found := find_weights(repository):
+        if found := find_weights(repository, is_whole=True):
             return found
+        state = "not all" if find_weights(repository, is_checked=False) else "not"
     except EncoderError:  # what is here is damaged: bring it again
-        pass
+        state = "damaged"
     library = hub_library()
-    require_reach(library.constants, repository)
+    require_reach(library.constants, repository, state=f"{state} on this machine")
     logger.info("pulling the weights %s from %s", repository, library.constants.ENDPOINT)
     with told(repository):
         # What was pulled once stays at its commit, also where more of it is fetched.
@@ -333,8 +336,8 @@ def told(repository: Repository) -> Iterator[None]:
         if problem := disk_problem(repository, error):
             raise problem from error
         raise EncoderError(
-            f"Pulling the weights {repository} broke off ({brief(error)}): pull again; it goes on "
-            "where it stopped."
+            f"Pulling the weights {repository} broke off ({first_line(error)}): pull again; "
+            "it goes on where it stopped."
         ) from error
 
 
@@ -349,12 +352,6 @@ def disk_problem(repository: Repository, error: Exception) -> LookalikeError | N
     if number in READ_ONLY:
         return EncoderError(
             f"The weights {repository} cannot be written below {cache_folder()} "
-            f"({brief(error)}): set LOOKALIKE_CACHE to a folder that can be written."
+            f"({first_line(error)}): set LOOKALIKE_CACHE to a folder that can be written."
         )
     return None
-
-
-def brief(error: Exception) -> str:
-    """Shorten a library's message to its first line."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

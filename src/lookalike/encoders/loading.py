@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -15,7 +16,7 @@ from lookalike.encoders.cards import (
     renamed,
     require_weights,
 )
-from lookalike.encoders.names import EncoderName, encoder_name, parse_name, written
+from lookalike.encoders.names import EncoderName, encoder_name, parse_name, side, written
 from lookalike.encoders.network import NetworkEncoder
 from lookalike.encoders.protocol import Encoder
 from lookalike.encoders.runtimes.onnx import OnnxRuntime
@@ -33,6 +34,7 @@ def load_encoder(
     device: str = "auto",
     backend: str = "auto",
     is_compiling: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Encoder:
     """Load an encoder by name.
 
@@ -47,6 +49,8 @@ def load_encoder(
         backend: ``auto`` (an accepted export, else torch), ``torch``, ``openvino``
             or ``onnx``.
         is_compiling: Whether torch compiles the network first.
+        on_progress: Where weights have to be pulled: told of bytes that are here,
+            and of all there will be.
 
     Raises:
         EncoderNotFound: No such encoder, or its weights cannot be had.
@@ -65,7 +69,12 @@ def load_encoder(
     from lookalike.encoders.assembling import hub_encoder
 
     return hub_encoder(
-        parsed, threads=threads, device=device, backend=backend, is_compiling=is_compiling
+        parsed,
+        threads=threads,
+        device=device,
+        backend=backend,
+        is_compiling=is_compiling,
+        on_progress=on_progress,
     )
 
 
@@ -120,11 +129,11 @@ def onnx_encoder(card: EncoderCard, weights: Path, *, threads: int | None = None
 
 def card_from_options(weights: Path, options: Mapping[str, str]) -> EncoderCard:
     """Build a card from options; what is left out has the field's usual values."""
-    size = number(options, "size", 224)
+    size = side("size", options.get("size") or "224")
     preprocessing = {
-        "size": int(size),
+        "size": size,
         # The usual centre crop of ImageNet networks keeps 87.5 % of the short side.
-        "resize": int(number(options, "resize", round(size / 0.875))),
+        "resize": side("resize", options.get("resize") or str(round(size / 0.875))),
         "interpolation": options.get("interpolation", "bicubic"),
         "mean": channels(options, "mean", [0.485, 0.456, 0.406]),
         "std": channels(options, "std", [0.229, 0.224, 0.225]),
@@ -140,14 +149,6 @@ def card_from_options(weights: Path, options: Mapping[str, str]) -> EncoderCard:
     )
 
 
-def number(options: Mapping[str, str], key: str, default: float) -> float:
-    """Read one number."""
-    try:
-        return float(options.get(key) or default)
-    except ValueError:
-        raise UsageError(f"Encoder option {key} is {options[key]!r}, not a number.") from None
-
-
 def channels(options: Mapping[str, str], key: str, default: list[float]) -> list[float]:
     """Read one number for all channels, or three parted by commas."""
     text = options.get(key)
@@ -157,6 +158,6 @@ def channels(options: Mapping[str, str], key: str, default: list[float]) -> list
         values = [float(part) for part in text.split(",")]
     except ValueError:
         values = []
-    if len(values) not in {1, 3}:
+    if len(values) not in {1, 3} or not all(map(math.isfinite, values)):
         raise UsageError(f"Encoder option {key} is {text!r}: give one number, or three as 'r,g,b'.")
     return values * 3 if len(values) == 1 else values

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
+from lookalike.encoders.cache import cache_folder, keep_facts, kept_facts
 from lookalike.encoders.cards import EncoderCard
 from lookalike.encoders.catalogues import openclip_repository, timm_repository
 from lookalike.encoders.folders import WeightsFolder, open_folder
 from lookalike.encoders.hub import Progress, pull
 from lookalike.encoders.known import card_of, known_card
 from lookalike.encoders.names import EncoderName, repository_and_revision, written
-from lookalike.encoders.reach import weights_missing
+from lookalike.encoders.reach import require_reach_for
 from lookalike.encoders.stored import Repository, find_weights, repository_of
 from lookalike.errors import EncoderError, UsageError
 
 __all__ = ["card_named", "located", "pulled", "resolved", "source_of"]
 
+# Of the cache: what libraries answered, by name: its full form and its repository.
+MEMORY = "catalogues.json"
+LIBRARIES = {"timm": "timm", "openclip": "open_clip"}
+
 
 def located(
-    name: EncoderName, *, is_allowed_to_pull: bool = True, progress: Progress | None = None
+    name: EncoderName, *, progress: Progress | None = None
 ) -> tuple[EncoderCard | None, WeightsFolder]:
     """Find an encoder's weights: on this machine, else from the hub.
 
     Args:
         name: Anything but ``builtin`` and ``onnx:``.
-        is_allowed_to_pull: Whether the hub may be asked.
         progress: Told of bytes that are here, and of all there will be.
 
     Returns:
@@ -45,8 +51,6 @@ def located(
     card = card_named(name)
     repository = source_of(name)
     folder = find_weights(repository)
-    if folder is None and not is_allowed_to_pull:
-        raise weights_missing(repository, "they were never pulled")
     if folder is None:
         folder = pulled(name, progress=progress)
     elif card and card.sha256:
@@ -87,7 +91,7 @@ def resolved(name: EncoderName) -> EncoderName:
     """
     if name.kind != "timm" or "." in name.place:
         return name
-    full, _ = timm_repository(name.place)
+    full, _ = looked_up(name)
     return replace(name, place=full)
 
 
@@ -106,15 +110,70 @@ def source_of(name: EncoderName) -> Repository:
         place, revision = repository_and_revision(name.place)
         return Repository(place, revision, name=called)
     if name.kind == "openclip":
-        return Repository(openclip_repository(name.place), family="openclip", name=called)
+        return Repository(looked_up(name)[1], family="openclip", name=called)
     if name.kind == "timm":
         # Nearly all of timm's are kept under their own name: what is here is
         # found without importing timm.
         usual = Repository(f"timm/{name.place}", family="timm", name=called)
         if "." in name.place and find_weights(usual, is_checked=False):
             return usual
-        return replace(usual, place=timm_repository(name.place)[1])
+        return replace(usual, place=looked_up(name)[1])
     raise UsageError(f"The weights of encoder {called!r} come from no hub: name one that does.")
+
+
+def looked_up(name: EncoderName) -> tuple[str, str]:
+    """Ask a library for a name's full form and its repository, and remember them.
+
+    Libraries take seconds to import: once answered, they are not asked again. They
+    are not asked either where the answer could be of no use, because nothing like
+    it is on this machine and no hub answers.
+
+    Raises:
+        MissingExtra: The library is not installed.
+        EncoderNotFound: It has no such weights, or they are out of reach.
+        EncoderError: The weights are no safetensors.
+    """
+    called = written(replace(name, options={}))
+    remembered = kept_facts(MEMORY).get(called)
+    if isinstance(remembered, list) and len(remembered) == 2:
+        return str(remembered[0]), str(remembered[1])
+    library = LIBRARIES[name.kind]
+    is_slow = library not in sys.modules and find_spec(library) is not None
+    if is_slow and not is_any_here(name):
+        require_reach_for(called)
+    if name.kind == "timm":
+        found = timm_repository(name.place)
+    else:
+        found = name.place, openclip_repository(name.place)
+    # The full name has the same answer: what a gallery stores is not looked up again.
+    for form in {called, written(EncoderName(name.kind, found[0]))}:
+        keep_facts(MEMORY, form, list(found))
+    return found
+
+
+def is_any_here(name: EncoderName) -> bool:
+    """Whether weights lie here that could be those of a name, whatever their repository."""
+    folders = [
+        path
+        for place in (cache_folder() / "weights", hub_cache())
+        if place and place.is_dir()
+        for path in place.iterdir()
+    ]
+    if name.kind == "timm":
+        return any(name.place.partition(".")[0] in path.name for path in folders)
+    config = "open_clip_config.json"
+    return any(True for path in folders for _ in path.glob(f"*/{config}")) or any(
+        True for path in folders for _ in path.glob(f"snapshots/*/{config}")
+    )
+
+
+def hub_cache() -> Path | None:
+    """Return where the hub's own library keeps what it fetched; None where it is not installed."""
+    try:
+        from huggingface_hub import constants
+    except ImportError:
+        return None
+    return Path(constants.HF_HUB_CACHE)
 
 
 def card_named(name: EncoderName) -> EncoderCard | None:

@@ -19,11 +19,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+from lookalike.encoders.cards import POOLINGS, PRECISIONS
 from lookalike.encoders.catalogues import does_timm_know
 from lookalike.encoders.known import canonical_name, known_names, nearest_names
 from lookalike.errors import EncoderNotFound, UsageError
@@ -31,12 +33,12 @@ from lookalike.errors import EncoderNotFound, UsageError
 __all__ = [
     "HUB_OPTIONS",
     "ONNX_OPTIONS",
-    "POOLINGS",
-    "PRECISIONS",
     "EncoderName",
     "encoder_name",
+    "export_command",
     "parse_name",
     "repository_and_revision",
+    "side",
     "split_options",
     "with_stored_options",
     "written",
@@ -45,8 +47,6 @@ __all__ = [
 ONNX_PREFIX = "onnx:"
 ONNX_OPTIONS = ("size", "resize", "interpolation", "mean", "std", "output")
 HUB_OPTIONS = ("pooling", "precision", "size")
-POOLINGS = ("own", "cls", "mean", "gem")
-PRECISIONS = ("exact", "bf16", "int8")
 # What is so without a word.
 USUAL = {"pooling": "own", "precision": "exact"}
 
@@ -58,6 +58,8 @@ FORMS = {
     "openclip": ("openclip:ARCH/TAG", re.compile(r"[\w.-]+/[\w.-]+")),
     "hf": ("hf:REPOSITORY", re.compile(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?")),
 }
+# A side that any network could have; int() refuses thousands of digits in its own way.
+SIDE = re.compile(r"0*[1-9][0-9]{0,8}")
 PATH_STARTS = ("/", "./", "../", "~", ".\\", "..\\")
 
 
@@ -166,11 +168,37 @@ def check_hub_options(options: Mapping[str, str]) -> None:
     for key, allowed in (("pooling", POOLINGS), ("precision", PRECISIONS)):
         if options.get(key, allowed[0]) not in allowed:
             raise UsageError(f"Encoder option {key} is {options[key]!r}: use {', '.join(allowed)}.")
-    size = options.get("size", "1")
-    if not (size.isascii() and size.isdecimal() and int(size) > 0):
+    side("size", options.get("size", "1"))
+
+
+def side(option: str, text: str) -> int:
+    """Read a side in pixels.
+
+    Raises:
+        UsageError: It is no whole number above 0.
+    """
+    if not SIDE.fullmatch(text):
+        what = "the side of its input" if option == "size" else "a side"
         raise UsageError(
-            f"Encoder option size is {size!r}: give the side of its input in pixels, as in 224."
+            f"Encoder option {option} is {text!r}, which is not a number of pixels that is whole "
+            f"and above 0: give {what} in pixels, as in 224."
         )
+    return int(text)
+
+
+def export_command(name: str, to: str, precision: str) -> str:
+    """Write the command that exports an encoder, ready for a shell.
+
+    Args:
+        name: The encoder's full name; its own precision is left out.
+        to: ``openvino`` or ``onnx``.
+        precision: The one wanted.
+    """
+    place, options = split_options(name, HUB_OPTIONS)
+    query = "&".join(f"{key}={options[key]}" for key in options if key != "precision")
+    full = f"{place}?{query}" if query else place
+    command = f"lookalike encoders export {shlex.quote(full)} --to {to}"
+    return command if precision == "exact" else f"{command} --precision {precision}"
 
 
 def refuse_options(place: str, options: Mapping[str, str]) -> None:

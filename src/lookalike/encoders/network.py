@@ -88,6 +88,11 @@ class NetworkEncoder:
         """How many calls are best under way at the same time."""
         return self._runtime.workers
 
+    @property
+    def shares_cores(self) -> bool:
+        """Whether it computes on the cores that decode pictures."""
+        return self._runtime.shares_cores
+
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed prepared pictures: ``(n, size, size, 3)`` to unit rows ``(n, dim)``.
 

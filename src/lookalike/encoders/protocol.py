@@ -48,6 +48,11 @@ class Encoder(Protocol):
         """How many calls are best under way at the same time."""
         ...
 
+    @property
+    def shares_cores(self) -> bool:
+        """Whether it computes on the cores that decode pictures, and not on a card of its own."""
+        ...
+
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed prepared pictures.
 
@@ -100,6 +105,11 @@ class Runtime(Protocol):
     @property
     def workers(self) -> int:
         """How many calls are best under way at the same time."""
+        ...
+
+    @property
+    def shares_cores(self) -> bool:
+        """Whether it computes on the cores that decode pictures, and not on a card of its own."""
         ...
 
     def run(self, pixels: NDArray[np.uint8]) -> NDArray[np.floating]:

@@ -11,45 +11,70 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
+from lookalike.encoders.cache import cache_folder
 from lookalike.encoders.stored import Repository, repository_folder
 from lookalike.errors import EncoderNotFound
 
-__all__ = ["require_reach", "weights_missing", "why_out_of_reach"]
+__all__ = ["require_reach", "require_reach_for", "weights_missing", "why_out_of_reach"]
 
 # Names that do not resolve, proxies that do not answer: all within this.
 TIMEOUT_S = 3.0
+MISSING = "not on this machine"
 
 
-def require_reach(constants: Any, repository: Repository) -> None:
+def require_reach(constants: Any, repository: Repository, *, state: str = MISSING) -> None:
     """Refuse early, and with what to do, where the hub cannot be asked.
 
     Args:
         constants: Those of the hub's library: its address, whether it is offline.
         repository: What is wanted.
+        state: How its weights are as long as nothing is brought.
 
     Raises:
         EncoderNotFound: It cannot be asked.
     """
     if is_set("LOOKALIKE_OFFLINE"):
-        raise weights_missing(repository, "LOOKALIKE_OFFLINE is set")
+        raise weights_missing(repository, "LOOKALIKE_OFFLINE is set", state=state)
     if constants.HF_HUB_OFFLINE:
-        raise weights_missing(repository, "HF_HUB_OFFLINE is set")
+        raise weights_missing(repository, "HF_HUB_OFFLINE is set", state=state)
     if why := why_out_of_reach(constants.ENDPOINT):
         host = urlsplit(constants.ENDPOINT).netloc
-        raise weights_missing(
-            repository, f"the hub at {host} cannot be reached: {why}", is_surprise=True
+        told = f"the hub at {host} cannot be reached: {why}"
+        raise weights_missing(repository, told, is_surprise=True, state=state)
+
+
+def require_reach_for(name: str) -> None:
+    """Refuse early where it is not even known which repository a name means.
+
+    Raises:
+        EncoderNotFound: No hub can be asked.
+    """
+    try:
+        from huggingface_hub import constants
+    except ImportError:  # what needs it says so
+        return
+    why = ""
+    if is_set("LOOKALIKE_OFFLINE") or constants.HF_HUB_OFFLINE:
+        why = f"{'LOOKALIKE' if is_set('LOOKALIKE_OFFLINE') else 'HF_HUB'}_OFFLINE is set"
+    elif reason := why_out_of_reach(constants.ENDPOINT):
+        why = f"the hub at {urlsplit(constants.ENDPOINT).netloc} cannot be reached: {reason}"
+    if why:
+        raise EncoderNotFound(
+            f"The weights of encoder {name!r} are not on this machine ({why}): run `lookalike "
+            f"encoders pull {name}` where the hub can be reached and copy the folder that it fills "
+            f"to {cache_folder() / 'weights'}, or name a directory that holds them."
         )
 
 
 def weights_missing(
-    repository: Repository, why: str, *, is_surprise: bool = False
+    repository: Repository, why: str, *, is_surprise: bool = False, state: str = MISSING
 ) -> EncoderNotFound:
     """Say that weights are not here, and every way to bring them."""
     name = repository.name or f"hf:{repository.place}"
     folder = repository_folder(repository.place)
     sooner = "; with HF_HUB_OFFLINE=1 nobody waits for the hub" if is_surprise else ""
     return EncoderNotFound(
-        f"The weights {repository} are not on this machine ({why}): run `lookalike encoders pull "
+        f"The weights {repository} are {state} ({why}): run `lookalike encoders pull "
         f"{name}` where the hub can be reached and copy the folder {folder.name} that it fills to "
         f"{folder}, or name a directory that holds them{sooner}."
     )

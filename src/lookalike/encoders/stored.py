@@ -18,6 +18,7 @@ from pathlib import Path
 from lookalike.encoders.cache import cache_folder, read_object, replace_text
 from lookalike.encoders.cards import EncoderCard
 from lookalike.encoders.digests import file_digest
+from lookalike.encoders.families.transformers_cards import TEXT_MODELS
 from lookalike.encoders.folders import WeightsFolder, holds_weights, needed_files, open_folder
 from lookalike.errors import EncoderError
 
@@ -36,6 +37,15 @@ MANIFEST = "pulled.json"
 REVISIONS = "revisions.json"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+# Any of these is all of a tokenizer.
+TOKENIZERS = (
+    {"tokenizer.json"},
+    {"vocab.json", "merges.txt"},
+    {"spiece.model"},
+    {"sentencepiece.bpe.model"},
+    {"vocab.txt"},
+)
+PROCESSORS = {"preprocessor_config.json", "processor_config.json"}
 CONFIG_NAMES = ("open_clip_config.json", "config.json")
 
 
@@ -67,12 +77,16 @@ def repository_of(card: EncoderCard) -> Repository:
     return Repository(card.repository, card.revision, card.family, card.name)
 
 
-def find_weights(repository: Repository, *, is_checked: bool = True) -> WeightsFolder | None:
+def find_weights(
+    repository: Repository, *, is_checked: bool = True, is_whole: bool = False
+) -> WeightsFolder | None:
     """Look for weights on this machine; nothing goes over the network.
 
     Args:
         repository: Which.
         is_checked: Compare every file with the hash it had when it came.
+        is_whole: Pass over weights that another program fetched without the
+            tokenizer or the preprocessing that belong to them.
 
     Returns:
         None if they are not here, or not all of them.
@@ -86,6 +100,8 @@ def find_weights(repository: Repository, *, is_checked: bool = True) -> WeightsF
         return open_folder(path, family=repository.family)
     if path := hub_cache_path(repository):
         folder = open_folder(path, family=repository.family)
+        if is_whole and not has_small_files(folder):
+            return None
         if is_checked:
             check_blobs(folder, repository)
         return folder
@@ -150,6 +166,22 @@ def hub_cache_path(repository: Repository) -> Path | None:
         if isinstance(found, str) and holds_weights(Path(found).parent, repository.family):
             return Path(found).parent
     return None
+
+
+def has_small_files(folder: WeightsFolder) -> bool:
+    """Tell whether the tokenizer and the preprocessing lie beside weights that need them."""
+    names = {entry.name for entry in folder.path.iterdir()}
+    has_tokenizer = any(form <= names for form in TOKENIZERS)
+    config = folder.config()
+    if folder.family == "openclip":
+        text = (config.get("model_cfg") or {}).get("text_cfg") or {}
+        # Towers of another library, which hf_model_name tells, are not used for texts.
+        is_needed = bool(text.get("hf_tokenizer_name")) and not text.get("hf_model_name")
+        return has_tokenizer or not is_needed
+    if folder.family == "transformers":
+        is_needed = config.get("model_type") in TEXT_MODELS
+        return bool(names & PROCESSORS) and (has_tokenizer or not is_needed)
+    return True
 
 
 def manifest_of(path: Path) -> dict[str, str]:

@@ -20,6 +20,7 @@ from lookalike.errors import (
     ImageTooLarge,
     ImageUnreadable,
     UsageError,
+    first_line,
 )
 from lookalike.images.colors import eight_bit, to_srgb
 from lookalike.images.exif import read_exif, upright
@@ -119,13 +120,13 @@ def decode(
         except ImageError as error:
             raise type(error)(f"Cannot decode {name}: {error}.") from error
         except Image.DecompressionBombError as error:
-            raise ImageTooLarge(f"Cannot decode {name}: {first_line(error)}.") from error
+            raise ImageTooLarge(f"Cannot decode {name}: {in_plain_words(error)}.") from error
         except MemoryError as error:
             raise ImageOutOfReach(f"Cannot decode {name}: the memory did not suffice.") from error
         except Exception as error:  # damaged files make Pillow raise nearly anything
             raise ImageUnreadable(
                 f"Cannot decode {name}: it is damaged or of a kind that Pillow "
-                f"cannot read ({first_line(error)})."
+                f"cannot read ({in_plain_words(error)})."
             ) from error
 
 
@@ -255,8 +256,7 @@ def to_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
     return levels
 
 
-def first_line(error: BaseException) -> str:
-    """Shorten a library's message to fit into a sentence."""
-    lines = str(error).strip().splitlines()
-    message = lines[0].rstrip(".") if lines else type(error).__name__
+def in_plain_words(error: BaseException) -> str:
+    """Shorten a library's message to fit into a sentence, in words of its reader."""
+    message = first_line(error)
     return PLAIN_WORDS.get(message, message)

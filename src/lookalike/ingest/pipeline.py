@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,8 +26,12 @@ __all__ = ["Loaded", "Pipeline", "PictureFacts"]
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-# Crops waiting for the encoder may take this much memory.
-WAITING_BYTES = 256 * 2**20
+# Crops that wait for the encoder, and those in its calls, may take this much memory
+# together. Where that is less than one full call more than the encoder has under way,
+# they may take as much as those: two calls of 1024 pictures of 518 pixels on a card, and
+# a third that gathers, are 2.5 GB. A call counts twice for the moment in which its crops
+# are put side by side.
+CROP_BYTES = 256 * 2**20
 # The last calls are no smaller than one of so many parts of a full one: some networks
 # fill each call up with padding.
 CALL_PARTS = 4
@@ -92,8 +97,10 @@ class Pipeline:
         self._encoder = encoder
         # Measured on two quiet cores: as many threads that decode as that encode, and
         # the system sharing the cores out, beats threads that take turns by a fifth.
-        fitting = 0 if is_on_processor(encoder) else usable_cores()
+        fitting = 0 if encoder.shares_cores else usable_cores()
         self._decode_threads = decode_threads or max(encoder.workers, fitting)
+        self._in_calls = 0
+        self._counting = threading.Lock()
         self.clock = StageClock(
             {
                 "read": self._decode_threads,
@@ -131,21 +138,37 @@ class Pipeline:
             ThreadPoolExecutor(self._encoder.workers, "encode") as encoders,
         ):
             try:
-                loaded = bounded_map(decoders, load, refs, self._waiting_files())
+                most, self._in_calls = self._most_crops(), 0
+                loaded = bounded_map(decoders, load, refs, lambda: self._files_ahead(most))
                 batches = self._batches(loaded, is_new, len(refs))
-                ahead = 2 * self._encoder.workers
-                for batch in bounded_map(encoders, self._encode, batches, ahead):
+                calls = self._calls_ahead(most)
+                for batch in bounded_map(encoders, self._encode, batches, lambda: calls):
                     yield from batch
             finally:
                 # After Ctrl-C nobody wants what is still queued.
                 decoders.shutdown(wait=False, cancel_futures=True)
                 encoders.shutdown(wait=False, cancel_futures=True)
 
-    def _waiting_files(self) -> int:
-        """How many files may be under way: enough to ride over a slow one."""
+    def _most_crops(self) -> int:
+        """How many crops may be in memory: at least all calls under way, and one that gathers."""
         crop_bytes = 3 * self._encoder.preprocessing.size**2
+        full_calls = (self._encoder.workers + 1) * self._encoder.batch_size
+        return max(CROP_BYTES // crop_bytes, full_calls)
+
+    def _files_ahead(self, most: int) -> int:
+        """How many files may be read and decoded ahead: enough to ride over a slow one."""
         wanted = 8 * self._encoder.batch_size * self._encoder.workers
-        return max(2 * self._decode_threads, min(WAITING_BYTES // crop_bytes, wanted))
+        return max(2 * self._decode_threads, min(most - self._in_calls, wanted))
+
+    def _calls_ahead(self, most: int) -> int:
+        """How many calls may be under way or queued: twice the workers where memory allows."""
+        workers = self._encoder.workers
+        return max(workers + 1, min(2 * workers, most // self._encoder.batch_size - 1))
+
+    def _count(self, crops: int) -> None:
+        """Count crops into the calls, the one that gathers included, or out of them."""
+        with self._counting:
+            self._in_calls += crops
 
     def _load(self, ref: ImageRef, path: str, known: KnownImage | None, moves: Moves) -> Loaded:
         """Read one file, and decode it unless its bytes are known. Never raises for a bad file."""
@@ -179,6 +202,7 @@ class Pipeline:
             if item.pixels is not None:
                 if is_new(item.content_hash):
                     waiting += 1
+                    self._count(1)
                 else:
                     item.pixels = None
             batch.append(item)
@@ -199,19 +223,16 @@ class Pipeline:
         if items:
             with self.clock.stage("encode"):
                 pixels = np.stack([item.pixels for item in items if item.pixels is not None])
+                for item in items:
+                    item.pixels = None
                 rows = self._encoder.encode(pixels)
+            self._count(-len(items))
             for item, row in zip(items, rows, strict=True):
-                item.pixels = None
                 if row.any():
                     item.embedding, item.was_encoded = row, True
                 else:
                     item.failure = NO_DIRECTION
         return batch
-
-
-def is_on_processor(encoder: Encoder) -> bool:
-    """Tell whether an encoder computes on the cores that decode."""
-    return encoder.runs_on.split(", ")[-1] == "cpu"
 
 
 def facts_of(picture: Picture) -> PictureFacts:
@@ -228,9 +249,12 @@ def facts_of(picture: Picture) -> PictureFacts:
 
 
 def bounded_map(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Answer], items: Iterable[Item], ahead: int
+    pool: ThreadPoolExecutor,
+    function: Callable[[Item], Answer],
+    items: Iterable[Item],
+    ahead: Callable[[], int],
 ) -> Iterator[Answer]:
-    """Map in order with at most ``ahead`` calls under way or finished and not yet taken.
+    """Map in order with at most ``ahead()`` calls under way or finished and not yet taken.
 
     An answer is handed on as soon as it is the next one, so that a slow later
     stage does not keep finished work from being written.
@@ -238,7 +262,7 @@ def bounded_map(
     under_way: deque[Future[Answer]] = deque()
     for item in items:
         under_way.append(pool.submit(function, item))
-        while under_way and (len(under_way) >= ahead or under_way[0].done()):
+        while under_way and (len(under_way) >= ahead() or under_way[0].done()):
             yield under_way.popleft().result()
     while under_way:
         yield under_way.popleft().result()

@@ -81,12 +81,13 @@ def test_no_number_is_no_pass():
 
 
 def test_too_few_pictures_judge_nothing():
-    require_pictures(1, precision="exact")
+    require_pictures(8, precision="exact")
     require_pictures(75, precision="int8")
     with pytest.raises(EncoderError, match="at least 75 of them, better 300; 74 were given"):
         require_pictures(74, precision="int8")
-    with pytest.raises(EncoderError, match="0 were given"):
-        require_pictures(0, precision="exact")
+    for precision in ("exact", "bf16"):
+        with pytest.raises(EncoderError, match="at least 8 of them, better 300; 7 were given"):
+            require_pictures(7, precision=precision)
 
 
 def test_a_third_calibrates_and_the_rest_judges():

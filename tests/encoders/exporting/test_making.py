@@ -150,8 +150,14 @@ def test_an_export_that_differs_is_refused_and_leaves_the_earlier_one(
     heard = []
     few = pictures[:20]
     earlier = export(
-        "conv", "onnx", "exact", pictures=few, on_progress=lambda *told: heard.append(told)
+        "conv",
+        "onnx",
+        "exact",
+        pictures=few,
+        pictures_from="of a friend",
+        on_progress=lambda *told: heard.append(told),
     )
+    assert earlier.evidence.pictures_from == "of a friend"
     assert heard == [
         ("writing the graph", 0, 1),
         ("comparing with torch", 20, 20),
@@ -188,7 +194,7 @@ def test_a_network_that_cannot_be_traced_is_refused(small_network, card_of, pict
     network = replace(small_network("conv"), images=Undecided())
     with pytest.raises(EncoderError, match="torch cannot write encoder 'timm:conv' as a graph"):
         export_network(
-            network, card_of("conv"), DIGEST, to="onnx", precision="exact", pictures=pictures[:4]
+            network, card_of("conv"), DIGEST, to="onnx", precision="exact", pictures=pictures[:8]
         )
     assert files_below(cache) == []
 

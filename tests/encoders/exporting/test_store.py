@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lookalike.encoders import EncoderCard
+from lookalike.encoders import EncoderCard, digests
 from lookalike.encoders.exporting import (
     Evidence,
     Export,
@@ -138,6 +138,14 @@ def test_a_changed_file_is_told_and_not_used(caplog):
     network.write_bytes(network.read_bytes() + b"!")
     assert find_export(CARD, DIGEST, "onnx") is None
     assert "its model.onnx was changed since it was accepted; export again" in caplog.text
+
+
+def test_files_that_did_not_change_are_read_once(monkeypatch):
+    kept = keep()
+    os.utime(kept.folder / "model.onnx", (1e9, 1e9))
+    assert find_export(CARD, DIGEST, "onnx") == kept
+    monkeypatch.setattr(digests, "weights_digest", lambda path: pytest.fail("it was read again"))
+    assert find_export(CARD, DIGEST, "onnx") == kept
 
 
 def test_a_missing_file_is_told_and_not_used(caplog):

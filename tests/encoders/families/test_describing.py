@@ -114,6 +114,23 @@ def test_preprocessing_of_transformers_in_every_style(style, tmp_path):
     assert (found.interpolation, found.middle) == ("bilinear", "floored")
 
 
+@pytest.mark.parametrize(
+    ("kind", "dim"), [("vit", 96), ("dinov2", 96), ("mobilevit", 0), ("chinese_clip", 0)]
+)
+def test_a_dim_that_transformers_may_misstate_is_left_to_the_network(kind, dim, tmp_path):
+    facts = {"size": 224, "image_mean": 0.5, "image_std": 0.5}
+    config = {"model_type": kind, "hidden_size": 96, "projection_dim": 64}
+    folder = folder_of(tmp_path, "transformers", config, preprocessor_config=facts)
+    assert describe(folder).dim == describe(folder, pooling="mean").dim == dim
+
+
+def test_red_and_blue_exchanged_are_refused(tmp_path):
+    facts = {"size": 224, "image_mean": 0.5, "image_std": 0.5, "do_flip_channel_order": True}
+    folder = folder_of(tmp_path, "transformers", {"model_type": "x"}, preprocessor_config=facts)
+    with pytest.raises(EncoderError, match="red and blue exchanged"):
+        describe(folder)
+
+
 def test_other_scales_of_pixels_are_brought_to_ours(tmp_path):
     # (p / 127.5 - 1) / 1 is (p / 255 - 0.5) / 0.5.
     facts = {"size": 224, "rescale_factor": 1 / 127.5, "image_mean": [1] * 3, "image_std": [1] * 3}

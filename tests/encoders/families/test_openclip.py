@@ -47,6 +47,19 @@ def saved(tmp_path_factory, pictures):
     return of
 
 
+@pytest.mark.parametrize("place", ["hf-hub:owner/tower", "local-dir:/tmp/tower"])
+def test_a_tower_from_elsewhere_is_refused(saved, tmp_path, place):
+    folder = tmp_path / "siglip"
+    shutil.copytree(saved("siglip")[0], folder)
+    file = folder / "open_clip_config.json"
+    config = json.loads(file.read_text())
+    config["model_cfg"]["vision_cfg"]["timm_model_name"] = place
+    file.write_text(json.dumps(config))
+    opened = open_folder(folder)
+    with pytest.raises(EncoderError, match=f"timm_model_name '{place}'.*never fetched"):
+        load_network(opened, describe(opened))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_folder_answers_as_openclip_itself(kind, saved, pictures):
     folder, reference = saved(kind)

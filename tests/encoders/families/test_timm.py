@@ -92,6 +92,27 @@ def test_maps_are_pooled_over_their_places(tmp_path, pictures):
     hub_forms.assert_alike(found, maps.mean(axis=(2, 3)))
 
 
+def test_a_mixer_s_tokens_are_pooled_over_its_patches(tmp_path, pictures):
+    import torch
+
+    reference = hub_forms.save_timm("gmlp_ti16_224", tmp_path, pictures[:2])
+    with torch.inference_mode():
+        tokens = reference.model.forward_features(reference.pixels(pictures[:2])).numpy()
+    found = hub_forms.product_rows(tmp_path, pictures[:2], pooling="mean")
+    assert tokens.shape[1:] == (196, 128)
+    np.testing.assert_allclose(found, tokens.mean(axis=1), rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["pit_ti_224", "crossvit_9_240"])  # one token; a list of them
+def test_features_of_an_unknown_layout_are_not_averaged(name, tmp_path, pictures):
+    hub_forms.save_timm(name, tmp_path, pictures[:1])
+    opened = open_folder(tmp_path)
+    assert load_network(opened, describe(opened)).dim > 0
+    for pooling in ("mean", "gem"):
+        with pytest.raises(UsageError, match=r"layout of the features .* use pooling own"):
+            load_network(opened, describe(opened, pooling=pooling))
+
+
 def test_a_network_without_a_class_token_has_no_cls_pooling(tmp_path, pictures):
     hub_forms.save_timm("mobilenetv3_small_050", tmp_path, pictures)
     opened = open_folder(tmp_path)
@@ -158,6 +179,17 @@ def test_missing_weights_are_named(vit, tmp_path):
     del tensors["blocks.3.mlp.fc1.weight"]
     save_file(tensors, changed.weights[0])
     with pytest.raises(EncoderError, match=r"missing: blocks\.3\.mlp\.fc1\.weight"):
+        load_network(changed, describe(changed))
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir",
+     "scriptable", "exportable", "no_jit"],
+)  # fmt: skip
+def test_a_configuration_that_would_load_more_is_refused(vit, tmp_path, argument):
+    changed = copied(vit[0], tmp_path, model_args={argument: "evil.pth"})
+    with pytest.raises(EncoderError, match=f"gives the network '{argument}'.*do not trust it"):
         load_network(changed, describe(changed))
 
 

@@ -255,6 +255,19 @@ def test_an_unknown_architecture_says_which_release_was_asked(saved, tmp_path):
         load_network(opened, describe(opened))
 
 
+def test_a_program_that_comes_with_weights_is_refused_and_nobody_is_asked(
+    saved, tmp_path, monkeypatch
+):
+    changes = {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModel": "own.Net"}}
+    folder = copied(saved("vit")[0], tmp_path, **changes)
+    (folder / "own.py").write_text("raise SystemExit('it ran')")
+    monkeypatch.setattr("builtins.input", lambda *asked: pytest.fail("somebody was asked"))
+    opened = open_folder(folder)
+    with pytest.raises(EncoderError, match=r"a program of its own .* never run") as caught:
+        load_network(opened, describe(opened))
+    assert "\n" not in str(caught.value)
+
+
 def test_a_layout_nobody_knows_has_only_its_own_pooling(saved, tmp_path):
     from lookalike.encoders.families.transformers_networks import layout_of
 

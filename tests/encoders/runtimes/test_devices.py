@@ -36,6 +36,7 @@ def install(
     torch = SimpleNamespace(cuda=module(*cuda), xpu=module(*xpu), backends=backends)
     monkeypatch.setitem(sys.modules, "torch", torch)
     monkeypatch.setattr(devices, "version", lambda package: "2.13.0")
+    monkeypatch.setattr(devices, "may_have_cards", lambda: True)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,32 @@ def test_a_pytorch_for_cpus_alone_is_not_imported_to_find_that_out(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.setattr(devices, "version", lambda package: "2.13.0+cpu")
     assert chosen_devices("auto") == (CPU,)
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "pattern", "expected"),
+    [
+        ("linux", "x86_64", "nothing-of-the-kind*", False),
+        ("linux", "x86_64", "null", True),
+        ("darwin", "arm64", "", True),
+        ("darwin", "x86_64", "", False),
+        ("win32", "AMD64", "", True),
+    ],
+)
+def test_cards_are_looked_for_among_the_files_of_their_drivers(
+    monkeypatch, system, machine, pattern, expected
+):
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(devices.platform, "machine", lambda: machine)
+    monkeypatch.setattr(devices, "CARD_FILES", (pattern,))
+    assert devices.may_have_cards() is expected
+
+
+def test_pytorch_is_not_imported_where_no_card_left_a_trace(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr(devices, "version", lambda package: "2.13.0")
+    monkeypatch.setattr(devices, "may_have_cards", lambda: False)
+    assert chosen_devices("auto") == chosen_devices("all") == (CPU,)
 
 
 def test_a_pytorch_without_xpu_has_none(monkeypatch):

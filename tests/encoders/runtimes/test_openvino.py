@@ -59,6 +59,7 @@ def test_it_says_what_it_computes_in(network, precision, words):
     if precision == "bf16" and runtime.hint != "bf16":
         pytest.skip("this processor has no bfloat16")
     assert runtime.description == f"OpenVINO, {words}, cpu"
+    assert runtime.shares_cores
 
 
 def test_exact_is_float32_whatever_the_library_would_choose(network):

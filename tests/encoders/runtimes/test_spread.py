@@ -21,6 +21,7 @@ class Held:
         self.description = f"Held {number}"
         self.dim: int | None = 1
         self.workers = workers
+        self.shares_cores = False
         self.number = number
         self.let_go = threading.Event()
         self.arrived = threading.Semaphore(0)
@@ -34,7 +35,7 @@ class Held:
 
 def test_calls_go_to_the_least_busy_for_its_workers():
     small, large = Held(1), Held(2, workers=2)
-    spread = SpreadRuntime([small, large])
+    spread = SpreadRuntime([small, large], description="both")
     with ThreadPoolExecutor(4) as pool:
         calls = [pool.submit(spread.run, PIXELS) for _ in range(3)]
         # Three calls for three workers: one there, two here, in whichever order.
@@ -57,7 +58,7 @@ def test_a_call_that_fails_frees_its_place():
 
     other = Held(2)
     other.let_go.set()
-    spread = SpreadRuntime([Failing(1), other])
+    spread = SpreadRuntime([Failing(1), other], description="both")
     for _ in range(3):
         with pytest.raises(EncoderError, match="fell out"):
             spread.run(PIXELS)
@@ -67,7 +68,7 @@ def test_devices_that_have_to_measure_their_batch_do_so_side_by_side():
     together = threading.Barrier(2, timeout=10)
 
     class Measuring:
-        description, dim, workers = "Measuring", 1, 1
+        description, dim, workers, shares_cores = "Measuring", 1, 1, False
 
         def __init__(self, found: int) -> None:
             self.found = found
@@ -83,14 +84,17 @@ def test_devices_that_have_to_measure_their_batch_do_so_side_by_side():
         def run(self, pixels: np.ndarray) -> np.ndarray:
             return np.zeros((len(pixels), 1), dtype=np.float32)
 
-    assert SpreadRuntime([Measuring(64), Measuring(256)]).batch_size == 64
+    spread = SpreadRuntime([Measuring(64), Measuring(256)], description="both")
+    assert spread.batch_size == 64
 
 
 def test_it_says_what_all_of_them_can_do():
     runtimes = [Held(1, workers=2, batch_size=64), Held(2, workers=2, batch_size=32)]
-    spread = SpreadRuntime(runtimes)
+    spread = SpreadRuntime(runtimes, description="two of them")
     assert spread.workers == 4
     assert spread.batch_size == 32
     assert spread.dim == 1
-    assert spread.description == "Held 1 + Held 2"
-    assert SpreadRuntime(runtimes, description="two of them").description == "two of them"
+    assert spread.description == "two of them"
+    assert not spread.shares_cores
+    runtimes[0].shares_cores = True
+    assert SpreadRuntime(runtimes, description="two of them").shares_cores

@@ -347,6 +347,7 @@ def test_it_says_what_it_is():
     assert small(precision="bf16").description == "PyTorch, bfloat16, cpu"
     assert small().dim == 5
     assert small().batch_size == 16
+    assert small().shares_cores
 
 
 def test_compiled_it_has_the_same_numbers_and_says_so(monkeypatch):
@@ -450,6 +451,7 @@ def all_that_fits(
 
 def test_a_card_is_named_and_its_lack_of_bf16_told(card, monkeypatch):
     assert small().description == "PyTorch, float32, cpu (Toy 1000)"
+    assert not small().shares_cores
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
     with pytest.raises(UsageError, match=r"Toy 1000.* does not compute in bfloat16"):
         small(precision="bf16")
@@ -472,6 +474,7 @@ def test_two_devices_have_the_numbers_of_one_and_weights_of_their_own(monkeypatc
     spread = torch_runtime(network, IMAGENET, name="small", device="all", threads=1)
     assert spread.workers == 2
     assert spread.description == "PyTorch, float32, cpu, cpu"
+    assert spread.shares_cores
     batches = [pictures(3, seed=place) for place in range(12)]
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(spread.run, batches))

@@ -8,6 +8,7 @@ from lookalike.cli.encoder_options import backend_option, device_option
 from lookalike.cli.examples import ExampleCommand
 from lookalike.cli.options import expanded, logging_options
 from lookalike.cli.output import printable
+from lookalike.cli.progress import late_bar
 from lookalike.encoders.canonical import Check, check_encoder
 from lookalike.encoders.loading import load_encoder
 from lookalike.errors import EncoderError
@@ -32,7 +33,9 @@ def check(names: tuple[str, ...], device: str, backend: str) -> None:
     """
     wrong = []
     for name in names:
-        found = check_encoder(load_encoder(expanded(name), device=device, backend=backend))
+        with late_bar(f"Pulling {printable(name)}") as tell:
+            encoder = load_encoder(expanded(name), device=device, backend=backend, on_progress=tell)
+        found = check_encoder(encoder)
         click.echo(as_text(found))
         if not found.is_sound:
             wrong.append(found)

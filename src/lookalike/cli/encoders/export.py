@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -19,6 +19,7 @@ from lookalike.cli.output import counted, note, printable, shown_path
 from lookalike.cli.progress import step_bar
 from lookalike.encoders.assembling import card_and_folder
 from lookalike.encoders.exporting import Export, export_network
+from lookalike.encoders.exporting.gates import FEWEST_PICTURES
 from lookalike.encoders.families import load_network
 from lookalike.encoders.names import parse_name
 from lookalike.errors import ImageError, NoImagesFound, UsageError
@@ -59,7 +60,8 @@ SEED = 0
     "--images",
     metavar="SOURCE",
     help="Real pictures to compare on, and to calibrate int8 with: a folder, a pattern or a list. "
-    "Default: those of the gallery here, or rendered ones where there is none.",
+    "Default: those of the gallery here. Where there is none, exact and bf16 are compared on "
+    "rendered ones; int8 needs real ones.",
 )
 @click.option(
     "--count",
@@ -85,14 +87,15 @@ def export(name: str, to: str, precision: str, images: str | None, count: int) -
             "Transformers are exported."
         )
     parsed = replace(parsed, options={**parsed.options, "precision": precision})
+    chosen = chosen_pictures(images, precision)
     card, folder = card_and_folder(parsed)
-    pictures = sample(images, card.preprocessing, count)
+    pictures = sample(chosen, card.preprocessing, count)
     note(f"Loading {printable(card.name)} with torch ...")
     network = load_network(folder, card)
     with step_bar("Exporting") as tell:
         made = export_network(
             network, card, folder.digest(), to=to, precision=precision, pictures=pictures,
-            on_progress=tell,
+            pictures_from=chosen.origin, on_progress=tell,
         )  # fmt: skip
     click.echo(as_text(made))
 
@@ -104,7 +107,8 @@ def as_text(made: Export) -> str:
     return (
         f"accepted: {printable(made.encoder)} for {made.backend} in {made.precision}, "
         f"{made.size_bytes / 1e6:,.1f} MB\n"
-        f"  compared   with torch on {counted(proof.pictures, 'picture')}: cosine "
+        f"  compared   with torch on {counted(proof.pictures, 'picture')}, "
+        f"{printable(proof.pictures_from)}: cosine "
         f"{proof.cosine_min:.6f} at least, {proof.cosine_mean:.6f} on average{overlap}\n"
         f"  speed      {proof.rate:,.1f} pictures/s, torch {proof.torch_rate:,.1f}: "
         f"{proof.speed_ratio:.1f} times as fast\n"
@@ -112,15 +116,55 @@ def as_text(made: Export) -> str:
     )
 
 
-def sample(images: str | None, preprocessing: Preprocessing, count: int) -> NDArray[np.uint8]:
-    """Prepare pictures, chosen evenly at random and always the same ones.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Pictures to compare on.
+
+    Attributes:
+        paths: Of all there are; none where they are to be rendered.
+        origin: Whose they are, for people.
+    """
+
+    paths: tuple[str, ...]
+    origin: str
+
+
+def chosen_pictures(images: str | None, precision: str) -> Chosen:
+    """List the pictures of a source, else of the gallery here; else they are to be rendered.
+
+    Raises:
+        NoImagesFound: The source holds none.
+        UsageError: Rendered pictures would have to judge integers.
+    """
+    if images is not None:
+        source = open_source(images)
+        paths = tuple(source.absolute(ref.path) for ref in source.scan())
+        if not paths:
+            raise NoImagesFound(f"{images} holds no pictures: name another source.")
+        return Chosen(paths, f"from {images}")
+    if paths := tuple(gallery_paths()):
+        return Chosen(paths, "from the gallery here")
+    # Integers get their ranges from pictures, and ten neighbors among drawn shapes say
+    # nothing of those among photographs.
+    if precision == "int8":
+        raise UsageError(
+            "An export in int8 is judged on real pictures, and there is no gallery here: name at "
+            f"least {FEWEST_PICTURES} of the kind that will be searched with --images."
+        )
+    return Chosen((), "rendered and not yours (--images names some of yours)")
+
+
+def sample(chosen: Chosen, preprocessing: Preprocessing, count: int) -> NDArray[np.uint8]:
+    """Prepare pictures, picked evenly at random and always the same ones.
 
     Raises:
         NoImagesFound: Not one can be read.
     """
     found: list[NDArray[np.uint8]] = []
     with tempfile.TemporaryDirectory(prefix="lookalike-") as scratch:
-        for path in paths(images, count, scratch):
+        paths = list(chosen.paths) or rendered(scratch, count)
+        Random(SEED).shuffle(paths)
+        for path in paths:
             try:
                 picture = decode(path, shortest_side=preprocessing.resize)
             except ImageError:
@@ -129,28 +173,20 @@ def sample(images: str | None, preprocessing: Preprocessing, count: int) -> NDAr
             if len(found) == count:
                 break
     if not found:
-        raise NoImagesFound(f"{images} holds no pictures that can be read: name another source.")
-    note(f"Comparing on {counted(len(found), 'picture')}.")
+        raise NoImagesFound(
+            f"Of the pictures {chosen.origin}, none can be read: name others with --images."
+        )
+    note(f"Comparing on {counted(len(found), 'picture')}, {printable(chosen.origin)}.")
     return np.stack(found)
 
 
-def paths(images: str | None, count: int, scratch: str) -> Iterable[str]:
-    """List the pictures of a source, else of the gallery here, else render some."""
-    if images is not None:
-        source = open_source(images)
-        chosen = [source.absolute(ref.path) for ref in source.scan()]
-    else:
-        chosen = list(gallery_paths())
-    if not chosen:
-        if images is not None:
-            raise NoImagesFound(f"{images} holds no pictures: name another source.")
-        from lookalike.demonstration import render_collection
+def rendered(folder: str, count: int) -> list[str]:
+    """Render pictures into a folder."""
+    from lookalike.demonstration import render_collection
 
-        note("There are no pictures of yours here (--images names some): rendering some ...")
-        render_collection(scratch, pictures=count)
-        chosen = [str(file) for file in sorted(Path(scratch).rglob("*")) if file.is_file()]
-    Random(SEED).shuffle(chosen)
-    return chosen
+    note("There are no pictures of yours here: rendering some ...")
+    render_collection(folder, pictures=count)
+    return [str(file) for file in sorted(Path(folder).rglob("*")) if file.is_file()]
 
 
 def gallery_paths() -> Iterator[str]:

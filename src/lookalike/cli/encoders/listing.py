@@ -11,7 +11,7 @@ from lookalike.encoders.cards import EncoderCard
 from lookalike.encoders.known import known_card, known_names
 from lookalike.encoders.loading import builtin_card
 from lookalike.encoders.measuring import Measured, measured
-from lookalike.encoders.stored import are_weights_here, size_on_disk
+from lookalike.encoders.stored import size_on_disk
 
 HEADINGS = (
     "name", "dim", "parameters", "input", "text", "licence", "weights", "ms", "pictures/s", "MiB",
@@ -37,9 +37,9 @@ def show_list(*, as_json: bool) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-def is_here(card: EncoderCard) -> bool:
+def is_here(card: EncoderCard, size_bytes: int) -> bool:
     """Tell whether an encoder can be loaded without a hub."""
-    return not card.repository or are_weights_here(card)
+    return not card.repository or size_bytes > 0
 
 
 def as_row(card: EncoderCard) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ def as_row(card: EncoderCard) -> tuple[str, ...]:
         f"{card.preprocessing.size} px",
         "text" if card.has_text else "",
         card.licence,
-        "here" if is_here(card) else "",
+        "here" if is_here(card, size_on_disk(card)) else "",
         f"{cost.ms_single:.1f}" if cost else "",
         f"{cost.pictures_per_s:,.0f}" if cost else "",
         mebibytes(cost),
@@ -74,6 +74,7 @@ def mebibytes(cost: Measured | None) -> str:
 def as_dict(card: EncoderCard) -> dict[str, object]:
     """Turn one encoder into what JSON can hold."""
     cost = measured(card.name)
+    size_bytes = size_on_disk(card)
     return {
         "name": card.name,
         "family": card.family,
@@ -85,7 +86,7 @@ def as_dict(card: EncoderCard) -> dict[str, object]:
         "preprocessing": card.preprocessing.to_dict(),
         "has_text": card.has_text,
         "licence": card.licence,
-        "is_here": is_here(card),
-        "size_bytes": size_on_disk(card),
+        "is_here": is_here(card, size_bytes),
+        "size_bytes": size_bytes,
         "measured": asdict(cost) if cost else None,
     }

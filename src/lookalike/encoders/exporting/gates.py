@@ -42,6 +42,8 @@ WORDS = {
 FEWEST_COMPARED = 50
 MOST_CALIBRATED = 300
 FEWEST_PICTURES = 75
+# Exact numbers show on any picture; a few of them show that it was no accident.
+FEWEST_EXACT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def require_pictures(count: int, *, precision: str) -> None:
     Raises:
         EncoderError: Too few.
     """
-    fewest = FEWEST_PICTURES if precision == "int8" else 1
+    fewest = FEWEST_PICTURES if precision == "int8" else FEWEST_EXACT
     if count < fewest:
         raise EncoderError(
             f"An export in {precision} is judged on real pictures, at least {fewest} of them, "

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.runtimes.onnx import first_line
-from lookalike.errors import EncoderError, MissingExtra
+from lookalike.errors import EncoderError, MissingExtra, first_line
 from lookalike.images.preprocessing import Preprocessing, channel_scales
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.cards import EncoderCard
+from lookalike.encoders.cards import EncoderCard, with_precision
 from lookalike.encoders.exporting.gates import (
     Agreement,
     agreement_of,
@@ -40,8 +39,7 @@ from lookalike.encoders.exporting.store import (
     write_manifest,
     writing_export,
 )
-from lookalike.encoders.runtimes.onnx import first_line
-from lookalike.errors import EncoderError, LookalikeError
+from lookalike.errors import EncoderError, LookalikeError, first_line
 from lookalike.images.preprocessing import normalized
 
 if TYPE_CHECKING:
@@ -64,6 +62,7 @@ def export_network(
     to: str,
     precision: str,
     pictures: NDArray[np.uint8],
+    pictures_from: str = "",
     on_progress: Listener | None = None,
 ) -> Export:
     """Write a network for another library, and keep it if it gives the same embeddings.
@@ -78,6 +77,7 @@ def export_network(
         pictures: Real ones, prepared: uint8 ``(n, size, size, 3)``; for ``int8``
             at least 75, of which a third, up to 300, set the ranges and the rest
             judge.
+        pictures_from: Whose pictures they are, for people: kept with the evidence.
         on_progress: Called with what is being done, pictures done and in all.
 
     Raises:
@@ -90,7 +90,7 @@ def export_network(
     require_pictures(len(pictures), precision=precision)
     require_exporters(card.name, to, precision)
     heard = on_progress or (lambda stage, done, total: None)
-    card = replace(card, precision=precision)
+    card = with_precision(card, precision)
     fingerprint = fingerprint_of(card, digest)
     count = share_out(len(pictures), precision=precision)
     shaping, judging = apart(pictures, count)
@@ -102,26 +102,53 @@ def export_network(
             comparison = compared(network, card, folder, to=to, pictures=judging, heard=heard)
             if passes(comparison[0], precision=precision):
                 break
-        agreement, torch_rate, rate = comparison
         what = f"The {to} export of encoder {card.name!r} in precision {precision}"
-        require_agreement(agreement, precision=precision, what=what, pictures=len(judging))
-        evidence = Evidence(
+        require_agreement(comparison[0], precision=precision, what=what, pictures=len(judging))
+        evidence = evidence_of(
+            comparison,
             pictures=len(judging),
-            cosine_min=agreement.cosine_min,
-            cosine_mean=agreement.cosine_mean,
-            overlap=agreement.overlap,
+            pictures_from=pictures_from,
             calibrated_on=count,
-            torch_rate=torch_rate,
-            rate=rate,
-            seconds=time.monotonic() - started,
-            made=datetime.date.today().isoformat(),
-            libraries=installed_versions(),
+            started=started,
         )
         place = folder_of(fingerprint, to, precision)
         files = hashes_of(folder)
         export = Export(card.name, to, precision, fingerprint, place, files, evidence)
         write_manifest(export, folder)
     return export
+
+
+def evidence_of(
+    comparison: tuple[Agreement, float, float],
+    *,
+    pictures: int,
+    pictures_from: str,
+    calibrated_on: int,
+    started: float,
+) -> Evidence:
+    """Write down why an export is accepted.
+
+    Args:
+        comparison: What ``compared`` found.
+        pictures: How many it was compared on.
+        pictures_from: Whose they were, for people.
+        calibrated_on: How many set its ranges.
+        started: When the export began, by the monotonic clock.
+    """
+    agreement, torch_rate, rate = comparison
+    return Evidence(
+        pictures=pictures,
+        cosine_min=agreement.cosine_min,
+        cosine_mean=agreement.cosine_mean,
+        overlap=agreement.overlap,
+        calibrated_on=calibrated_on,
+        torch_rate=torch_rate,
+        rate=rate,
+        seconds=time.monotonic() - started,
+        made=datetime.date.today().isoformat(),
+        pictures_from=pictures_from,
+        libraries=installed_versions(),
+    )
 
 
 def apart(pictures: NDArray[np.uint8], count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

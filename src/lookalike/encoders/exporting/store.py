@@ -28,17 +28,17 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.encoders.cache import cache_folder
-from lookalike.encoders.cards import EncoderCard, weights_digest
+from lookalike.encoders.cards import PRECISIONS, EncoderCard, weights_digest, with_precision
+from lookalike.encoders.digests import file_digest
 from lookalike.encoders.protocol import Runtime
+from lookalike.encoders.runtimes import EXPORT_BACKENDS
 from lookalike.encoders.runtimes.onnx import OnnxRuntime
 from lookalike.encoders.runtimes.openvino import OpenVinoRuntime
 from lookalike.errors import EncoderError, StorageFull, UsageError
 
 __all__ = [
-    "BACKENDS",
     "Evidence",
     "Export",
-    "PRECISIONS",
     "exports_of",
     "find_export",
     "fingerprint_of",
@@ -54,9 +54,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-PRECISIONS = ("exact", "bf16", "int8")
-# The first one that is there and installed is used: measured, the faster one.
-BACKENDS = ("openvino", "onnx")
 NETWORK_FILES = {"openvino": "model.xml", "onnx": "model.onnx"}
 
 MANIFEST = "export.json"
@@ -81,6 +78,7 @@ class Evidence:
         torch_rate, rate: Pictures a second on ready batches, in that run.
         seconds: What the export took in all.
         made: Day, as YYYY-MM-DD.
+        pictures_from: Whose pictures they were, for people.
         libraries: Versions of what made it.
     """
 
@@ -93,6 +91,7 @@ class Evidence:
     rate: float
     seconds: float
     made: str
+    pictures_from: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -142,7 +141,7 @@ def find_export(card: EncoderCard, digest: str, backend: str = "auto") -> Export
             there and installed; anything else finds nothing.
     """
     fingerprint = fingerprint_of(card, digest)
-    for name in BACKENDS:
+    for name in EXPORT_BACKENDS:
         if backend != name and (backend != "auto" or not is_installed(name)):
             continue
         export = read_export(folder_of(fingerprint, name, card.precision), fingerprint)
@@ -155,8 +154,8 @@ def exports_of(card: EncoderCard, digest: str) -> tuple[Export, ...]:
     """List the exports of an encoder, in all precisions. Their files are not read."""
     found = []
     for precision in PRECISIONS:
-        fingerprint = fingerprint_of(replace(card, precision=precision), digest)
-        for backend in BACKENDS:
+        fingerprint = fingerprint_of(with_precision(card, precision), digest)
+        for backend in EXPORT_BACKENDS:
             export = read_export(folder_of(fingerprint, backend, precision), fingerprint)
             if export is not None:
                 found.append(export)
@@ -170,7 +169,7 @@ def runtime_of(export: Export, card: EncoderCard, threads: int | None = None) ->
         MissingExtra: Its library is not installed.
         EncoderError: The library refuses it.
     """
-    card = replace(card, precision=export.precision)
+    card = with_precision(card, export.precision)
     return runtime_for(export.backend, export.folder, card, threads=threads)
 
 
@@ -278,10 +277,13 @@ def exported(facts: dict[str, Any], folder: Path) -> Export:
 
 
 def is_intact(export: Export) -> bool:
-    """Compare an export's files with their hashes; say in the log what differs."""
+    """Compare an export's files with their hashes; say in the log what differs.
+
+    Files that did not change since they were last read are not read again.
+    """
     for name, expected in export.files.items():
         try:
-            if weights_digest(export.folder / name) == expected:
+            if file_digest(export.folder / name) == expected:
                 continue
             reason = "was changed since it was accepted"
         except OSError as error:
@@ -305,8 +307,8 @@ def require_known(backend: str, precision: str) -> None:
         UsageError: No such back-end or precision.
         EncoderError: The back-end cannot compute in that precision.
     """
-    if backend not in BACKENDS:
-        raise UsageError(f"Cannot export to {backend!r}: use {' or '.join(BACKENDS)}.")
+    if backend not in EXPORT_BACKENDS:
+        raise UsageError(f"Cannot export to {backend!r}: use {' or '.join(EXPORT_BACKENDS)}.")
     if precision not in PRECISIONS:
         raise UsageError(f"Precision {precision!r} is unknown: use {', '.join(PRECISIONS)}.")
     if (backend, precision) == ("onnx", "bf16"):

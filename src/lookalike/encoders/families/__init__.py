@@ -6,6 +6,8 @@ import; they come in with the network.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lookalike.encoders.cards import EncoderCard
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from lookalike.encoders.folders import WeightsFolder
     from lookalike.encoders.protocol import TextTower
 
-__all__ = ["describe", "load_network", "load_text_tower"]
+__all__ = ["configuration_of", "describe", "load_network", "load_text_tower"]
 
 
 def describe(
@@ -40,8 +42,32 @@ def describe(
     check_pooling(pooling)
     if size is not None and size < 1:
         raise UsageError(f"An input of {size} pixels was asked for: use 1 or more.")
-    try:
+    with worded_failures(folder):
         return described(folder, pooling, size)
+
+
+def configuration_of(folder: WeightsFolder) -> str:
+    """Hash what of a folder's configuration changes numbers; no library is loaded.
+
+    Returns:
+        sha256, hexadecimal: of copies, and of the same network written by another
+        release of its library, the same.
+
+    Raises:
+        EncoderError: The configuration cannot be used.
+    """
+    from lookalike.encoders.families.configurations import configuration_digest
+
+    with worded_failures(folder):
+        return configuration_digest(folder)
+
+
+@contextmanager
+def worded_failures(folder: WeightsFolder) -> Iterator[None]:
+    """Say in a sentence why a configuration cannot be used."""
+    try:
+        yield
+        return
     except KeyError as error:
         reason = f"it does not say {error}"
     except (AttributeError, OSError, TypeError, ValueError, UsageError) as error:

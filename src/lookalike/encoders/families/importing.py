@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from lookalike.errors import EncoderError, MissingExtra
+from lookalike.errors import EncoderError, MissingExtra, first_line
 
-__all__ = ["first_line", "library"]
+__all__ = ["library"]
 
 
 def library(name: str, *, extra: str, purpose: str) -> Any:
@@ -31,9 +31,3 @@ def library(name: str, *, extra: str, purpose: str) -> Any:
             f"{purpose} needs {name}, which is installed but cannot be imported "
             f"({first_line(error)}): install torch and torchvision builds that belong together."
         ) from error
-
-
-def first_line(error: BaseException) -> str:
-    """Shorten a library's message, which can run over many lines."""
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lookalike.encoders.cards import EncoderCard
-from lookalike.encoders.families.importing import first_line
-from lookalike.errors import EncoderError, UsageError
+from lookalike.errors import EncoderError, UsageError, first_line
 from lookalike.images.preprocessing import Preprocessing
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from lookalike.encoders.cards import EncoderCard, per_channel
-from lookalike.encoders.families.importing import first_line, library
+from lookalike.encoders.families.importing import library
 from lookalike.encoders.families.network import TorchNetwork, adapted, torch_network
 from lookalike.encoders.families.pooling import Layout, pool_of
 from lookalike.encoders.families.preprocessings import at_size, square
 from lookalike.encoders.families.texts import TokenTower
 from lookalike.encoders.families.timm_networks import timm_layout
 from lookalike.encoders.families.weights import fit, read_tensors
-from lookalike.errors import EncoderError
+from lookalike.errors import EncoderError, first_line
 from lookalike.images.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -133,8 +133,9 @@ def tokenizer(folder: WeightsFolder, facts: Mapping[str, Any], name: str) -> Any
         return tokenizers.SimpleTokenizer(**options)
     library("transformers", extra="clip", purpose=f"The tokenizer of {name!r}")
     options["tokenizer_mode"] = facts.get("tokenizer_mode")
+    options |= {"local_files_only": True, "trust_remote_code": False}
     try:
-        return tokenizers.HFTokenizer(str(folder.path), local_files_only=True, **options)
+        return tokenizers.HFTokenizer(str(folder.path), **options)
     except (OSError, ValueError, ImportError) as error:
         raise EncoderError(
             f"Encoder {name!r} has no usable tokenizer in {folder.path} ({first_line(error)}): "
@@ -144,6 +145,9 @@ def tokenizer(folder: WeightsFolder, facts: Mapping[str, Any], name: str) -> Any
 
 def built(folder: WeightsFolder, kind: str, facts: Mapping[str, Any], name: str) -> Any:
     """Create one tower as its configuration says, with weights yet to come."""
+    for key in ("timm_model_name", "hf_model_name"):
+        if facts.get(key):
+            check_place(str(facts[key]), key, folder)
     open_clip = library("open_clip", extra="clip", purpose=f"Encoder {name!r}")
     model = folder.config()["model_cfg"]
     build = getattr(open_clip.model, f"_build_{kind}_tower")
@@ -156,6 +160,19 @@ def built(folder: WeightsFolder, kind: str, facts: Mapping[str, Any], name: str)
             "open_clip_torch and timm."
         ) from error
     return tower.eval()
+
+
+def check_place(network: str, key: str, folder: WeightsFolder) -> None:
+    """Refuse a tower that would be fetched: only what the libraries build themselves is built.
+
+    Raises:
+        EncoderError: It names a repository or a directory, such as ``hf-hub:...``.
+    """
+    if ":" in network or key == "hf_model_name":
+        raise EncoderError(
+            f"The configuration of {folder.path} takes a tower from elsewhere ({key} "
+            f"{network!r}), which is never fetched: use another encoder."
+        )
 
 
 def features_of(tower: Any, card: EncoderCard) -> tuple[Any, Layout]:

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lookalike.encoders.cards import POOLINGS
 from lookalike.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["POOLINGS", "Layout", "check_pooling", "pool_of"]
-
-POOLINGS = ("own", "cls", "mean", "gem")
+__all__ = ["Layout", "check_pooling", "pool_of"]
 
 # Radenovic et al., "Fine-tuning CNN image retrieval with no human annotation",
 # 2018: the usual exponent, and the floor that keeps a power of zero finite.
@@ -37,6 +36,11 @@ class Layout:
     prefix: int = 0
     has_class: bool = False
 
+    @property
+    def axes(self) -> int:
+        """How many axes such features have."""
+        return 3 if self.kind == "tokens" else 4
+
 
 def check_pooling(pooling: str) -> None:
     """Refuse a pooling that nobody knows.
@@ -56,6 +60,9 @@ def pool_of(pooling: str, layout: Layout, *, name: str) -> Callable[[Tensor], Te
         layout: How the features lie.
         name: What errors call the encoder.
 
+    Returns:
+        What raises a UsageError for features that lie otherwise.
+
     Raises:
         UsageError: A class token is asked of a network that has none.
     """
@@ -66,7 +73,24 @@ def pool_of(pooling: str, layout: Layout, *, name: str) -> Callable[[Tensor], Te
             )
         return class_token
     averaged = mean_of if pooling == "mean" else generalized_mean_of
-    return lambda features: averaged(patches(features, layout))
+
+    def pool(features: Tensor) -> Tensor:
+        check_axes(features, layout, name)
+        return averaged(patches(features, layout))
+
+    return pool
+
+
+def check_axes(features: Any, layout: Layout, name: str) -> None:
+    """Refuse features that cannot lie as they are said to: means of another axis would be taken.
+
+    Raises:
+        UsageError: They have more or fewer axes, or are several.
+    """
+    if getattr(features, "ndim", 0) != layout.axes:
+        raise UsageError(
+            f"The layout of the features of encoder {name!r} is not known here: use pooling own."
+        )
 
 
 def class_token(features: Tensor) -> Tensor:

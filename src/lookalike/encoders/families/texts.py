@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.encoders.runtimes.precision import FULL_FLOAT32
+
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
@@ -51,6 +53,6 @@ class TokenTower:
 
         with self._lock:
             tokens = {key: value.to(self._device) for key, value in self._tokenize(texts).items()}
-        with torch.inference_mode():
+        with FULL_FLOAT32, torch.inference_mode():
             rows: Any = self._model(**tokens)
         return np.asarray(rows.cpu().numpy())

@@ -9,12 +9,12 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from lookalike.encoders.cards import EncoderCard, per_channel
-from lookalike.encoders.families.importing import first_line, library
+from lookalike.encoders.families.importing import library
 from lookalike.encoders.families.network import TorchNetwork, adapted, torch_network
 from lookalike.encoders.families.pooling import Layout, pool_of
 from lookalike.encoders.families.preprocessings import square
 from lookalike.encoders.families.weights import refused_weights
-from lookalike.errors import EncoderError, UsageError
+from lookalike.errors import EncoderError, UsageError, first_line
 from lookalike.images.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -37,6 +37,17 @@ HONEST = (
     "beit", "convnext", "deit", "densenet", "efficientnet_b", "eva", "mobilenetv2", "regnet",
     "resnet", "resnext", "swin", "vit_",
 )  # fmt: skip
+
+
+# Classes whose features are tokens, all of them of patches, though they do not say so: Mixer,
+# gMLP and ResMLP are one class. What other classes answer is a map, or is refused.
+PATCHES_ONLY = {"MlpMixer"}
+
+# Arguments of create_model itself: they load or change weights, or how the library builds.
+REFUSED_ARGUMENTS = {
+    "cache_dir", "checkpoint_path", "exportable", "no_jit", "pretrained", "pretrained_cfg",
+    "pretrained_cfg_overlay", "scriptable",
+}  # fmt: skip
 
 
 def describe_timm(
@@ -87,6 +98,8 @@ def timm_layout(model: Any) -> Layout:
     if prefix is not None:
         has_class = getattr(model, "cls_token", None) is not None
         return Layout("tokens", int(prefix), has_class)
+    if type(model).__name__ in PATCHES_ONLY:
+        return Layout("tokens")
     if getattr(model, "output_fmt", "NCHW") == "NHWC":
         return Layout("channels_last")
     return Layout("channels_first")
@@ -105,6 +118,7 @@ def built(folder: WeightsFolder, config: Mapping[str, Any], card: EncoderCard) -
         raise EncoderError(
             f"{folder.path} holds {len(folder.weights)} weights files, but a timm network has one."
         )
+    check_arguments(config, folder)
     given = arguments(config, card)
     try:
         return timm.create_model(
@@ -126,6 +140,21 @@ def built(folder: WeightsFolder, config: Mapping[str, Any], card: EncoderCard) -
             f"timm {timm.__version__} cannot build {architecture!r} as the configuration of "
             f"{folder.path} says ({first_line(error)}): upgrade timm, or check the options."
         ) from error
+
+
+def check_arguments(config: Mapping[str, Any], folder: WeightsFolder) -> None:
+    """Refuse a configuration that would have more loaded than the weights beside it.
+
+    Raises:
+        EncoderError: It would: a checkpoint can be a pickle, which runs any program.
+    """
+    refused = sorted(REFUSED_ARGUMENTS & set(config.get("model_args") or {}))
+    if refused:
+        raise EncoderError(
+            f"The configuration of {folder.path} gives the network {refused[0]!r}, which loads or "
+            "changes weights beside those of the folder: do not trust it, or take that out of its "
+            "model_args."
+        )
 
 
 def known_facts(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lookalike.encoders.cards import EncoderCard
-from lookalike.encoders.families.importing import first_line, library
+from lookalike.encoders.families.importing import library
 from lookalike.encoders.families.network import TorchNetwork, adapted, torch_network
 from lookalike.encoders.families.pooling import Layout, pool_of
 from lookalike.encoders.families.texts import TokenTower
@@ -21,7 +21,7 @@ from lookalike.encoders.families.transformers_cards import (
     native_size,
 )
 from lookalike.encoders.families.weights import misfit, refused_weights
-from lookalike.errors import EncoderError, UsageError
+from lookalike.errors import EncoderError, UsageError, first_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -114,7 +114,9 @@ def tokenizer_of(folder: WeightsFolder, name: str) -> Any:
     transformers = library("transformers", extra="hf", purpose=f"The text tower of {name!r}")
     try:
         with quiet(transformers):
-            return transformers.AutoTokenizer.from_pretrained(folder.path, local_files_only=True)
+            return transformers.AutoTokenizer.from_pretrained(
+                folder.path, local_files_only=True, trust_remote_code=False
+            )
     except (OSError, ValueError, ImportError) as error:
         raise EncoderError(
             f"Encoder {name!r} has no usable tokenizer in {folder.path} ({first_line(error)}): "
@@ -141,6 +143,7 @@ def loaded(folder: WeightsFolder, class_name: str, name: str) -> Any:
             model, report = getattr(transformers, class_name).from_pretrained(
                 folder.path,
                 local_files_only=True,
+                trust_remote_code=False,  # else it asks whoever sits there
                 use_safetensors=True,
                 dtype=torch.float32,
                 output_loading_info=True,
@@ -149,12 +152,23 @@ def loaded(folder: WeightsFolder, class_name: str, name: str) -> Any:
     except RuntimeError as error:
         raise refused_weights(folder.path, error) from error
     except (OSError, ValueError, KeyError, AttributeError, ImportError, TypeError) as error:
+        if "auto_map" in folder.config():
+            raise own_code(folder) from error
         raise EncoderError(
             f"Transformers {transformers.__version__} cannot load the {kind!r} network in "
             f"{folder.path} ({first_line(error)}): upgrade transformers, or check the folder."
         ) from error
     check_report(model, report, folder)
     return model
+
+
+def own_code(folder: WeightsFolder) -> EncoderError:
+    """Say that programs which come with weights are never run."""
+    return EncoderError(
+        f"The {folder.config()['model_type']!r} network in {folder.path} brings a program of its "
+        "own (auto_map in its config.json), which is never run: use an encoder that Transformers "
+        "itself knows."
+    )
 
 
 def check_report(model: Any, report: Any, folder: WeightsFolder) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lookalike.encoders.families.importing import first_line, library
-from lookalike.errors import EncoderError
+from lookalike.encoders.families.importing import library
+from lookalike.errors import EncoderError, first_line
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from lookalike.errors import MissingExtra, UsageError
@@ -16,6 +19,9 @@ FORMS = "auto, cpu, cuda, cuda:N, mps, xpu, several as cuda:0,cuda:1, or all"
 NAME = re.compile(r"cpu|mps|(?:cuda|xpu)(?::\d+)?")
 # What auto looks for, best first.
 KINDS = ("cuda", "xpu", "mps", "cpu")
+# What the drivers of Linux leave in /dev: NVIDIA's (of boards too), AMD's, any
+# graphics card's, Intel's and others', and those of a Linux inside of Windows.
+CARD_FILES = ("nvidia*", "nvhost*", "nvmap", "kfd", "dri/render*", "accel*", "dxg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +118,24 @@ def described(devices: Sequence[Device]) -> str:
 
 
 def may_have_accelerators() -> bool:
-    """Tell, without importing PyTorch, whether there is one that is not for CPUs alone.
+    """Tell, without importing PyTorch, whether it could find one here.
 
     Importing it takes seconds, which a search that needs none of it should not pay.
     """
     try:
-        return not version("torch").endswith("+cpu")
+        is_for_cpus = version("torch").endswith("+cpu")
     except PackageNotFoundError:
         return False
+    return not is_for_cpus and may_have_cards()
+
+
+def may_have_cards() -> bool:
+    """Look for what drivers leave behind; on systems where nothing is known to be, assume it."""
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    if sys.platform != "linux":
+        return True
+    return any(True for pattern in CARD_FILES for _ in Path("/dev").glob(pattern))
 
 
 def cards(torch: Any, kind: str) -> list[Device]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.cards import EncoderCard
-from lookalike.errors import EncoderError
+from lookalike.encoders.runtimes.cores import usable_cores
+from lookalike.errors import EncoderError, first_line
 from lookalike.images.preprocessing import normalized
 
 if TYPE_CHECKING:
     import onnxruntime
 
-__all__ = ["OnnxRuntime", "usable_cores"]
+__all__ = ["OnnxRuntime"]
 
 # Measured on two cores: several single-threaded calls of this size side by
 # side embed more pictures a second than one call that shares its work out.
@@ -48,6 +48,7 @@ class OnnxRuntime:
         self._takes_pixels = self._input.type == "tensor(uint8)"
         self._fixed_batch = self._input.shape[0] if isinstance(self._input.shape[0], int) else None
         self.workers = threads or usable_cores()
+        self.shares_cores = True
         self.batch_size = self._fixed_batch or BATCH_SIZE
         arithmetic = "int8" if card.precision == "int8" else "float32"
         self.description = f"ONNX Runtime, {arithmetic}, cpu"
@@ -70,7 +71,7 @@ class OnnxRuntime:
         except Exception as error:  # the runtime's errors share no public base class
             raise EncoderError(
                 f"ONNX Runtime could not run encoder {self._name!r} on {fed.shape}: "
-                f"{first_line(error)}"
+                f"{first_line(error)}."
             ) from error
         return np.asarray(answer)[:count]
 
@@ -90,7 +91,7 @@ def open_session(weights: Path, name: str) -> onnxruntime.InferenceSession:
     except Exception as error:  # the runtime's errors share no public base class
         raise EncoderError(
             f"ONNX Runtime cannot load the weights of encoder {name!r} at {weights}: "
-            f"{first_line(error)}"
+            f"{first_line(error)}."
         ) from error
 
 
@@ -120,18 +121,3 @@ def chosen_output(session: onnxruntime.InferenceSession, card: EncoderCard) -> s
         f"The network of encoder {card.name!r} has {asked}: choose one of {', '.join(names)} "
         "by the card's 'output' or by --encoder-output."
     )
-
-
-def usable_cores() -> int:
-    """Count the cores this process may use: its affinity, and a container's quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, min(cores or 1, round(int(quota) / int(period))))
-    except (OSError, ValueError):  # no cgroup, or its quota is "max"
-        return cores or 1
-
-
-def first_line(error: Exception) -> str:
-    """Shorten a runtime's message, which can run over many lines."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders.cards import EncoderCard
-from lookalike.encoders.runtimes.onnx import usable_cores
+from lookalike.encoders.runtimes.cores import usable_cores
 from lookalike.errors import EncoderError, MissingExtra
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class OpenVinoRuntime:
     ) -> None:
         self._name = card.name
         self.workers = threads or usable_cores()
+        self.shares_cores = True
         self.batch_size = BATCH_SIZE
         self._model = compiled(file, card.name, hint=HINTS[precision], workers=self.workers)
         self.hint = str(self._model.get_property("INFERENCE_PRECISION_HINT").get_type_name())

@@ -19,18 +19,19 @@ class SpreadRuntime:
 
     Args:
         runtimes: The same network on each device.
-        description: For people; None joins those of the runtimes.
+        description: Library, precision and devices, for people.
     """
 
-    def __init__(self, runtimes: Sequence[Runtime], *, description: str | None = None) -> None:
+    def __init__(self, runtimes: Sequence[Runtime], *, description: str) -> None:
         self._runtimes = tuple(runtimes)
         self._under_way = [0] * len(self._runtimes)
         self._lock = threading.Lock()
         self._measuring = threading.Lock()
         self._is_measured = False
-        self.description = description or " + ".join(each.description for each in runtimes)
+        self.description = description
         self.dim = next((each.dim for each in runtimes if each.dim is not None), None)
         self.workers = sum(each.workers for each in runtimes)
+        self.shares_cores = any(each.shares_cores for each in runtimes)
 
     @property
     def batch_size(self) -> int:

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.encoders.names import export_command
 from lookalike.encoders.protocol import Runtime
 from lookalike.encoders.runtimes.batch_size import best_batch_size
+from lookalike.encoders.runtimes.cores import usable_cores
 from lookalike.encoders.runtimes.devices import Device, chosen_device, chosen_devices, described
 from lookalike.encoders.runtimes.lanes import Lane, Traffic, open_lane
 from lookalike.encoders.runtimes.memory import free_bytes, is_out_of_memory, let_go, taken_bytes
-from lookalike.encoders.runtimes.onnx import first_line, usable_cores
 from lookalike.encoders.runtimes.precision import FULL_FLOAT32, halve_products
 from lookalike.encoders.runtimes.spread import SpreadRuntime
-from lookalike.errors import EncoderError, UsageError
+from lookalike.errors import EncoderError, UsageError, first_line
 from lookalike.images.preprocessing import Preprocessing, channel_scales
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class TorchRuntime:
         self._forward = forward_of(network, preprocessing, precision, self._device, is_compiling)
         self.dim: int | None = network.dim or None
         self.workers = workers_on(self._device, threads)
+        self.shares_cores = self._device.kind == "cpu"
         library = "PyTorch compiled" if is_compiling else "PyTorch"
         self.description = f"{library}, {WORDS[precision]}, {self._device}"
         self._lanes = threading.local()
@@ -263,7 +265,7 @@ def check_precision(precision: str, name: str) -> None:
     if precision == "int8":
         raise UsageError(
             f"Precision 'int8' of encoder {name!r} needs an export: run "
-            f"lookalike encoders export {name} --to openvino --precision int8."
+            f"`{export_command(name, 'openvino', 'int8')}`."
         )
     if precision not in WORDS:
         raise UsageError(f"Precision {precision!r} is unknown: use exact, bf16 or int8.")
