@@ -205,7 +205,7 @@ def product_rows(folder: Path, pictures: Sequence[bytes], **options: Any) -> NDA
     import torch
 
     from lookalike.encoders.families import describe, load_network
-    from lookalike.encoders.folders import open_folder
+    from lookalike.encoders.weights.folders import open_folder
     from lookalike.images import crop, decode, normalized
 
     opened = open_folder(folder)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from local_hub import write_safetensors, write_timm_form
-from lookalike.encoders import digests
-from lookalike.encoders.folders import needed_files, open_folder
+from lookalike.encoders.weights import digests
+from lookalike.encoders.weights.folders import needed_files, open_folder
 from lookalike.errors import EncoderError, EncoderNotFound
 
 

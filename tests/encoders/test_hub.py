@@ -26,11 +26,12 @@ from local_hub import COMMIT, Hub, running_hub, write_safetensors, write_timm_fo
 hub_library = pytest.importorskip("huggingface_hub")
 pytest.importorskip("huggingface_hub.constants")
 
-from lookalike.encoders import hub, known, load_encoder, reach, stored  # noqa: E402
-from lookalike.encoders import located as locating  # noqa: E402
-from lookalike.encoders.located import located, pulled, resolved, source_of  # noqa: E402
+from lookalike.encoders import known, load_encoder  # noqa: E402
 from lookalike.encoders.names import EncoderName, parse_name  # noqa: E402
-from lookalike.encoders.stored import Repository, are_weights_here, size_on_disk  # noqa: E402
+from lookalike.encoders.weights import hub, reach, stored  # noqa: E402
+from lookalike.encoders.weights import located as locating  # noqa: E402
+from lookalike.encoders.weights.located import located, pulled, resolved, source_of  # noqa: E402
+from lookalike.encoders.weights.stored import Repository, are_weights_here, size_on_disk  # noqa: E402
 from lookalike.errors import (  # noqa: E402
     EncoderError,
     EncoderNotFound,
@@ -363,7 +364,8 @@ def test_offline_nobody_is_asked(served, monkeypatch, setting):
 
 def test_another_hub_is_used_by_the_variable_that_its_library_knows(served, tmp_path):
     program = (
-        "from lookalike.encoders.hub import pull; from lookalike.encoders.stored import Repository;"
+        "from lookalike.encoders.weights.hub import pull\n"
+        "from lookalike.encoders.weights.stored import Repository\n"
         f"print(pull(Repository({PLACE!r})).path.name)"
     )
     environment = os.environ | {"HF_ENDPOINT": served.address, "HF_HUB_OFFLINE": "0"}

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from local_hub import write_safetensors
-from lookalike.encoders.folders import open_folder
 from lookalike.encoders.known import (
     canonical_name,
     card_of,
@@ -19,6 +18,7 @@ from lookalike.encoders.known import (
     names_with_text,
     nearest_names,
 )
+from lookalike.encoders.weights.folders import open_folder
 from lookalike.errors import EncoderNotFound
 
 

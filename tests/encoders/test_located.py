@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("huggingface_hub")
 
-from lookalike.encoders import located, reach
-from lookalike.encoders.located import resolved, source_of
 from lookalike.encoders.names import parse_name
+from lookalike.encoders.weights import located, reach
+from lookalike.encoders.weights.located import resolved, source_of
 from lookalike.errors import EncoderNotFound
 
 

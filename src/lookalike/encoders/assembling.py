@@ -14,13 +14,13 @@ from lookalike.encoders.families import (
     load_network,
     load_text_tower,
 )
-from lookalike.encoders.folders import WeightsFolder
-from lookalike.encoders.located import card_named, located, resolved
 from lookalike.encoders.names import EncoderName, export_command, written
 from lookalike.encoders.network import NetworkEncoder
 from lookalike.encoders.protocol import Encoder, Runtime, TextTower
 from lookalike.encoders.runtimes import BACKENDS, EXPORT_BACKENDS
 from lookalike.encoders.runtimes.devices import CPU, Device, chosen_devices
+from lookalike.encoders.weights.folders import WeightsFolder
+from lookalike.encoders.weights.located import card_named, located, resolved
 from lookalike.errors import EncoderError, UsageError
 
 __all__ = ["card_and_folder", "hub_encoder"]

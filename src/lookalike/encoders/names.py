@@ -26,8 +26,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from lookalike.encoders.cards import POOLINGS, PRECISIONS
-from lookalike.encoders.catalogues import does_timm_know
 from lookalike.encoders.known import canonical_name, known_names, nearest_names
+from lookalike.encoders.weights.catalogues import does_timm_know
 from lookalike.errors import EncoderNotFound, UsageError
 
 __all__ = [

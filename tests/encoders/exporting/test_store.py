@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lookalike.encoders import EncoderCard, digests
+from lookalike.encoders import EncoderCard
 from lookalike.encoders.exporting import (
     Evidence,
     Export,
@@ -23,6 +23,7 @@ from lookalike.encoders.exporting import (
     runtime_of,
     store,
 )
+from lookalike.encoders.weights import digests
 from lookalike.errors import EncoderError, StorageFull, UsageError
 from lookalike.images import Preprocessing
 

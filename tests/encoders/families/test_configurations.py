@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from local_hub import COMMIT, write_safetensors
-from lookalike.encoders import known, located
+from lookalike.encoders import known
 from lookalike.encoders.assembling import card_and_folder
 from lookalike.encoders.cards import EncoderCard
 from lookalike.encoders.families import configuration_of
-from lookalike.encoders.folders import open_folder
 from lookalike.encoders.names import parse_name
-from lookalike.encoders.stored import Repository, record_pull, repository_folder
+from lookalike.encoders.weights import located
+from lookalike.encoders.weights.folders import open_folder
+from lookalike.encoders.weights.stored import Repository, record_pull, repository_folder
 from lookalike.errors import EncoderError
 
 TIMM = {
@@ -119,7 +120,9 @@ def test_a_known_name_its_repository_and_a_copy_are_one_space(tmp_path, monkeypa
     path = folder_with(repository_folder(card.repository) / COMMIT, OPENCLIP)
     files = {file.name: "0" * 64 for file in path.iterdir()}
     record_pull(path, Repository(card.repository), files)
-    monkeypatch.setattr("lookalike.encoders.stored.check_pulled", lambda path, repository: None)
+    monkeypatch.setattr(
+        "lookalike.encoders.weights.stored.check_pulled", lambda *given: None
+    )
     shutil.copytree(path, tmp_path / "copy")
 
     names = ["clip-vit-b-32", "clip-vit-b-32?size=224", f"hf:{card.repository}",

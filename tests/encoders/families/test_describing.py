@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lookalike.encoders.families import describe, load_network
-from lookalike.encoders.folders import WeightsFolder
+from lookalike.encoders.weights.folders import WeightsFolder
 from lookalike.errors import EncoderError, MissingExtra, UsageError
 
 PRETRAINED = {
@@ -187,7 +187,7 @@ def test_no_library_is_imported_for_a_card(tmp_path):
     program = (
         "import sys; from pathlib import Path; "
         "from lookalike.encoders.families import describe; "
-        "from lookalike.encoders.folders import WeightsFolder; "
+        "from lookalike.encoders.weights.folders import WeightsFolder; "
         f"print(describe(WeightsFolder(Path({str(tmp_path)!r}), 'timm', ())).dim); "
         "print(sorted({'torch', 'timm', 'open_clip', 'transformers'} & set(sys.modules)))"
     )

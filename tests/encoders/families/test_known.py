@@ -14,8 +14,8 @@ pytest.importorskip("timm")
 pytest.importorskip("open_clip")
 import hub_forms
 from lookalike.encoders.families import describe
-from lookalike.encoders.folders import open_folder
 from lookalike.encoders.known import known_card, known_names
+from lookalike.encoders.weights.folders import open_folder
 
 # A picture takes these seconds on two cores: one has to do.
 SLOW_PARAMETERS = 200_000_000

@@ -13,7 +13,7 @@ import torchvision_shim  # noqa: F401 - before open_clip
 pytest.importorskip("open_clip")
 import hub_forms
 from lookalike.encoders.families import describe, load_network
-from lookalike.encoders.folders import open_folder
+from lookalike.encoders.weights.folders import open_folder
 from lookalike.errors import EncoderError, UsageError
 
 SMALL_TEXT = {"layers": 1, "width": 32, "heads": 2, "vocab_size": 600}

@@ -15,7 +15,7 @@ import torchvision_shim  # noqa: F401 - before open_clip
 pytest.importorskip("open_clip")
 import hub_forms
 from lookalike.encoders.families import describe, load_text_tower
-from lookalike.encoders.folders import open_folder
+from lookalike.encoders.weights.folders import open_folder
 from lookalike.errors import EncoderError
 
 TEXTS = [

@@ -13,7 +13,7 @@ import torchvision_shim  # noqa: F401 - before timm
 pytest.importorskip("timm")
 import hub_forms
 from lookalike.encoders.families import describe, load_network
-from lookalike.encoders.folders import open_folder
+from lookalike.encoders.weights.folders import open_folder
 from lookalike.errors import EncoderError, UsageError
 
 # One of each kind: a residual network, one whose num_features lies, a transformer,

@@ -14,7 +14,7 @@ import torchvision_shim  # noqa: F401 - before transformers looks for torchvisio
 pytest.importorskip("transformers")
 import hub_forms
 from lookalike.encoders.families import describe, load_network
-from lookalike.encoders.folders import open_folder
+from lookalike.encoders.weights.folders import open_folder
 from lookalike.errors import EncoderError, UsageError
 
 WIDTH = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2}

@@ -11,7 +11,7 @@ from lookalike.encoders.cards import EncoderCard
 from lookalike.encoders.known import known_card, known_names
 from lookalike.encoders.loading import builtin_card
 from lookalike.encoders.measuring import Measured, measured
-from lookalike.encoders.stored import size_on_disk
+from lookalike.encoders.weights.stored import size_on_disk
 
 HEADINGS = (
     "name", "dim", "parameters", "input", "text", "licence", "weights", "ms", "pictures/s", "MiB",

@@ -9,8 +9,8 @@ from lookalike.cli.interrupts import Interrupted
 from lookalike.cli.options import expanded, logging_options
 from lookalike.cli.output import printable, shown_path
 from lookalike.cli.progress import counting_bar
-from lookalike.encoders.located import pulled
 from lookalike.encoders.names import parse_name
+from lookalike.encoders.weights.located import pulled
 
 EXAMPLES = (
     ("lookalike encoders pull dinov2-s clip-vit-b-32", "The weights of two encoders."),

@@ -29,11 +29,11 @@ from typing import Any
 
 from lookalike.encoders.cache import cache_folder
 from lookalike.encoders.cards import PRECISIONS, EncoderCard, weights_digest, with_precision
-from lookalike.encoders.digests import file_digest
 from lookalike.encoders.protocol import Runtime
 from lookalike.encoders.runtimes import EXPORT_BACKENDS
 from lookalike.encoders.runtimes.onnx import OnnxRuntime
 from lookalike.encoders.runtimes.openvino import OpenVinoRuntime
+from lookalike.encoders.weights.digests import file_digest
 from lookalike.errors import EncoderError, StorageFull, UsageError
 
 __all__ = [

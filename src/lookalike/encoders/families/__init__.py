@@ -16,8 +16,8 @@ from lookalike.errors import EncoderError, UsageError
 
 if TYPE_CHECKING:
     from lookalike.encoders.families.network import TorchNetwork
-    from lookalike.encoders.folders import WeightsFolder
     from lookalike.encoders.protocol import TextTower
+    from lookalike.encoders.weights.folders import WeightsFolder
 
 __all__ = ["configuration_of", "describe", "load_network", "load_text_tower"]
 

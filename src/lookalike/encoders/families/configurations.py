@@ -16,7 +16,7 @@ from lookalike.encoders.families.timm_networks import is_projected as is_timm_pr
 from lookalike.encoders.families.transformers_cards import is_projected
 
 if TYPE_CHECKING:
-    from lookalike.encoders.folders import WeightsFolder
+    from lookalike.encoders.weights.folders import WeightsFolder
 
 __all__ = ["configuration_digest"]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-    from lookalike.encoders.folders import WeightsFolder
+    from lookalike.encoders.weights.folders import WeightsFolder
 
 __all__ = ["describe_openclip", "load_openclip", "load_openclip_texts"]
 

@@ -18,7 +18,7 @@ from lookalike.errors import EncoderError, UsageError, first_line
 from lookalike.images.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
-    from lookalike.encoders.folders import WeightsFolder
+    from lookalike.encoders.weights.folders import WeightsFolder
 
 __all__ = ["describe_timm", "load_timm", "timm_layout"]
 

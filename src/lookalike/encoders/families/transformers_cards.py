@@ -12,7 +12,7 @@ from lookalike.encoders.families.preprocessings import at_size
 from lookalike.images.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
-    from lookalike.encoders.folders import WeightsFolder
+    from lookalike.encoders.weights.folders import WeightsFolder
 
 __all__ = ["TEXT_MODELS", "describe_transformers", "is_projected", "native_size"]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-    from lookalike.encoders.folders import WeightsFolder
+    from lookalike.encoders.weights.folders import WeightsFolder
 
 __all__ = ["load_transformers", "load_transformers_texts"]
 

@@ -16,9 +16,9 @@ from urllib.parse import quote
 
 from lookalike.encoders.cache import cache_folder
 from lookalike.encoders.cards import weights_digest
-from lookalike.encoders.folders import PICKLES, WeightsFolder, needed_files, open_folder
-from lookalike.encoders.reach import require_reach
-from lookalike.encoders.stored import (
+from lookalike.encoders.weights.folders import PICKLES, WeightsFolder, needed_files, open_folder
+from lookalike.encoders.weights.reach import require_reach
+from lookalike.encoders.weights.stored import (
     COMMIT,
     Repository,
     find_weights,

@@ -17,9 +17,14 @@ from pathlib import Path
 
 from lookalike.encoders.cache import cache_folder, read_object, replace_text
 from lookalike.encoders.cards import EncoderCard
-from lookalike.encoders.digests import file_digest
 from lookalike.encoders.families.transformers_cards import TEXT_MODELS
-from lookalike.encoders.folders import WeightsFolder, holds_weights, needed_files, open_folder
+from lookalike.encoders.weights.digests import file_digest
+from lookalike.encoders.weights.folders import (
+    WeightsFolder,
+    holds_weights,
+    needed_files,
+    open_folder,
+)
 from lookalike.errors import EncoderError
 
 __all__ = [

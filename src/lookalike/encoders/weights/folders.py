@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lookalike.encoders.digests import file_digest
+from lookalike.encoders.weights.digests import file_digest
 from lookalike.errors import EncoderError, EncoderNotFound
 
 __all__ = [

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from lookalike.encoders.cache import cache_folder, keep_facts, kept_facts
 from lookalike.encoders.cards import EncoderCard
-from lookalike.encoders.catalogues import openclip_repository, timm_repository
-from lookalike.encoders.folders import WeightsFolder, open_folder
-from lookalike.encoders.hub import Progress, pull
 from lookalike.encoders.known import card_of, known_card
 from lookalike.encoders.names import EncoderName, repository_and_revision, written
-from lookalike.encoders.reach import require_reach_for
-from lookalike.encoders.stored import Repository, find_weights, repository_of
+from lookalike.encoders.weights.catalogues import openclip_repository, timm_repository
+from lookalike.encoders.weights.folders import WeightsFolder, open_folder
+from lookalike.encoders.weights.hub import Progress, pull
+from lookalike.encoders.weights.reach import require_reach_for
+from lookalike.encoders.weights.stored import Repository, find_weights, repository_of
 from lookalike.errors import EncoderError, UsageError
 
 __all__ = ["card_named", "located", "pulled", "resolved", "source_of"]

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lookalike.encoders.cache import cache_folder
-from lookalike.encoders.stored import Repository, repository_folder
+from lookalike.encoders.weights.stored import Repository, repository_folder
 from lookalike.errors import EncoderNotFound
 
 __all__ = ["require_reach", "require_reach_for", "weights_missing", "why_out_of_reach"]
