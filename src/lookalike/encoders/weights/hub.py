@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 # Told of bytes that are here, and of all there will be.
 Progress = Callable[[int, int], None]
 TIMEOUT_S = 10.0
+# What brings both the hub's library and the one that the weights are for.
+EXTRAS = {"timm": "timm", "openclip": "clip", "transformers": "hf"}
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 
@@ -89,7 +91,7 @@ def pull(repository: Repository, *, progress: Progress | None = None) -> Weights
         state = "not all" if find_weights(repository, is_checked=False) else "not"
     except EncoderError:  # what is here is damaged: bring it again
         state = "damaged"
-    library = hub_library()
+    library = hub_library(repository.family)
     require_reach(library.constants, repository, state=f"{state} on this machine")
     logger.info("pulling the weights %s from %s", repository, library.constants.ENDPOINT)
     with told(repository):
@@ -278,13 +280,14 @@ def ignore(done: int, total: int) -> None:
     """Tell nobody."""
 
 
-def hub_library() -> Any:
-    """Import the hub's library."""
+def hub_library(family: str) -> Any:
+    """Import the hub's library, which comes along with the family's own."""
     try:
         import huggingface_hub
         import huggingface_hub.constants  # is not an attribute before it is imported
     except ImportError as error:
-        raise MissingExtra("hub", "Pulling weights from a hub") from error
+        extra = EXTRAS.get(family, "hub")
+        raise MissingExtra(extra, "Pulling weights from a hub") from error
     return huggingface_hub
 
 
