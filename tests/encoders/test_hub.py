@@ -301,10 +301,11 @@ def test_a_cache_that_cannot_be_written_is_said(served, tmp_path, monkeypatch):
         hub.pull(WANTED)
 
 
-def test_a_missing_library_is_named_with_its_extra(monkeypatch):
+@pytest.mark.parametrize(("family", "extra"), [("openclip", "clip"), ("timm", "timm"), ("", "hub")])
+def test_a_missing_library_is_named_with_its_extra(monkeypatch, family, extra):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(MissingExtra, match=r"lookalike\[hub\]"):
-        hub.pull(WANTED)
+    with pytest.raises(MissingExtra, match=rf"lookalike\[{extra}\]"):
+        hub.pull(replace(WANTED, family=family))
 
 
 # --- out of reach -------------------------------------------------------------------------

@@ -120,9 +120,7 @@ def test_a_known_name_its_repository_and_a_copy_are_one_space(tmp_path, monkeypa
     path = folder_with(repository_folder(card.repository) / COMMIT, OPENCLIP)
     files = {file.name: "0" * 64 for file in path.iterdir()}
     record_pull(path, Repository(card.repository), files)
-    monkeypatch.setattr(
-        "lookalike.encoders.weights.stored.check_pulled", lambda *given: None
-    )
+    monkeypatch.setattr("lookalike.encoders.weights.stored.check_pulled", lambda *given: None)
     shutil.copytree(path, tmp_path / "copy")
 
     names = ["clip-vit-b-32", "clip-vit-b-32?size=224", f"hf:{card.repository}",
