@@ -31,7 +31,7 @@ from lookalike.encoders.names import EncoderName, parse_name  # noqa: E402
 from lookalike.encoders.weights import hub, reach, stored  # noqa: E402
 from lookalike.encoders.weights import located as locating  # noqa: E402
 from lookalike.encoders.weights.located import located, pulled, resolved, source_of  # noqa: E402
-from lookalike.encoders.weights.stored import Repository, are_weights_here, size_on_disk  # noqa: E402
+from lookalike.encoders.weights.stored import Repository, size_on_disk  # noqa: E402
 from lookalike.errors import (  # noqa: E402
     EncoderError,
     EncoderNotFound,
@@ -562,7 +562,7 @@ def test_damaged_weights_are_refused_when_loaded_and_mended_when_pulled(served, 
 def test_weights_that_were_cut_off_are_not_listed_and_not_loaded(served):
     weights = pulled(parse_name("resnet18")).weights[0]
     weights.write_bytes(weights.read_bytes()[:-1])
-    assert not are_weights_here(known.known_card("resnet18"))
+    assert size_on_disk(known.known_card("resnet18")) == 0
     with pytest.raises(EncoderError, match=r"model\.safetensors is not what the hub gave"):
         located(parse_name("resnet18"))
 
@@ -581,10 +581,8 @@ def test_two_that_pull_at_once_fetch_once(served):
 
 def test_what_is_here_is_listed_with_its_size(served):
     card = known.known_card("resnet18")
-    assert not are_weights_here(card)
     assert size_on_disk(card) == 0
     folder = hub.pull(stored.repository_of(card))
-    assert are_weights_here(card)
     assert size_on_disk(card) == folder.weights[0].stat().st_size
 
 

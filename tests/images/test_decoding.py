@@ -15,21 +15,10 @@ from PIL import Image, ImageCms
 
 from lookalike.errors import ImageTooLarge, ImageUnreadable, UsageError
 from lookalike.images import Picture, decode
+from turns import STORED
 
 Encode = Callable[..., bytes]
 
-# How a picture that should be seen upright is stored, by EXIF orientation:
-# the turn that undoes what the reader is told to do.
-STORED = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 TURNS = list(STORED)
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from lookalike.encoders import embed, load_encoder
 from lookalike.gallery import Gallery
 from lookalike.images import PICTURE_EXTENSIONS, decode
+from turns import STORED
 
 pytestmark = pytest.mark.shared
 
@@ -47,22 +48,12 @@ def turns(tmp_path_factory):
     y, x = np.mgrid[0:300, 0:400]
     scene = np.stack([255 * x / 399, 255 * y / 299, 127 + 127 * np.sin(x / 30) * np.cos(y / 20)], 2)
     upright = Image.fromarray(scene.astype(np.uint8))
-    back = {
-        1: None,
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
-    for turn, stored in back.items():
+    for turn, stored in STORED.items():
         exif = Image.Exif()
         exif[0x0112] = turn
         turned = upright if stored is None else upright.transpose(stored)
         turned.save(folder / f"{turn}.jpg", quality=95, exif=exif)
-    return [folder / f"{turn}.jpg" for turn in back]
+    return [folder / f"{turn}.jpg" for turn in STORED]
 
 
 def test_the_run_succeeds_in_silence(indexed):

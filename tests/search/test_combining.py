@@ -19,6 +19,7 @@ from lookalike.errors import ImageNotInGallery, UsageError
 from lookalike.gallery import Gallery
 from lookalike.index import IndexConfig, SearchParams
 from lookalike.vectors import EmbeddingSpace, unit_rows
+from turns import STORED
 
 BLUE, GREY, ORANGE, COPY, RED = 1, 2, 3, 4, 5
 
@@ -357,16 +358,6 @@ QUARTERS = {
     "0,10,12,10": ORANGE,
     "50%,50%,50%,50%": GREY,
 }
-UNTURNED = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 def quarters():
@@ -376,9 +367,9 @@ def quarters():
     return Image.fromarray(pixels)
 
 
-@pytest.mark.parametrize("orientation", UNTURNED)
+@pytest.mark.parametrize("orientation", STORED)
 def test_a_region_is_of_the_picture_as_it_is_seen(searcher, tmp_path, orientation):
-    turn = UNTURNED[orientation]
+    turn = STORED[orientation]
     stored = quarters() if turn is None else quarters().transpose(turn)
     exif = Image.Exif()
     exif[0x0112] = orientation

@@ -223,8 +223,3 @@ def with_precision(card: EncoderCard, precision: str) -> EncoderCard:
     is_quick = precision != "exact" and card.preprocessing.middle != "exact"
     preprocessing = replace(card.preprocessing, is_quick=is_quick)
     return replace(card, precision=precision, preprocessing=preprocessing)
-
-
-def renamed(card: EncoderCard, name: str) -> EncoderCard:
-    """Return the card under the name by which it was asked for."""
-    return replace(card, name=name)

@@ -13,7 +13,6 @@ from lookalike.encoders.cards import (
     EncoderCard,
     card_from,
     load_card,
-    renamed,
     require_weights,
 )
 from lookalike.encoders.names import EncoderName, encoder_name, parse_name, side, written
@@ -62,7 +61,8 @@ def load_encoder(
     if parsed.kind in {"builtin", "onnx"}:
         require_cpu(parsed, device, backend)
     if parsed.kind == "builtin":
-        return onnx_encoder(builtin_card(), BUILTIN / builtin_card().weights, threads=threads)
+        card = builtin_card()
+        return onnx_encoder(card, BUILTIN / card.weights, threads=threads)
     if parsed.kind == "onnx":
         return load_onnx(Path(parsed.place), parsed.options, threads=threads)
     # What the encoder in the box needs none of, and takes a while to import.
@@ -112,7 +112,9 @@ def load_onnx(weights: Path, options: Mapping[str, str], *, threads: int | None)
             "(docs/encoders.md), or give its preprocessing, for example "
             "--encoder-size 224 --encoder-mean .5 --encoder-std .5 --encoder-output embedding."
         )
-    return onnx_encoder(renamed(card, encoder_name(weights, options)), weights, threads=threads)
+    return onnx_encoder(
+        replace(card, name=encoder_name(weights, options)), weights, threads=threads
+    )
 
 
 def onnx_encoder(card: EncoderCard, weights: Path, *, threads: int | None = None) -> Encoder:

@@ -29,7 +29,6 @@ from lookalike.errors import EncoderError
 
 __all__ = [
     "Repository",
-    "are_weights_here",
     "find_weights",
     "record_pull",
     "recorded_commit",
@@ -111,11 +110,6 @@ def find_weights(
             check_blobs(folder, repository)
         return folder
     return None
-
-
-def are_weights_here(card: EncoderCard) -> bool:
-    """Whether a card's weights are on this machine; what they hold is not checked."""
-    return size_on_disk(card) > 0
 
 
 def size_on_disk(card: EncoderCard) -> int:
