@@ -51,6 +51,11 @@ def test_a_filter_is_read_before_any_picture_is_decoded(searcher):
         searcher.search("/no/such/picture.jpg", where="colour = ")
 
 
+def test_an_unknown_column_is_told_before_any_picture_is_decoded(searcher):
+    with pytest.raises(UsageError, match="color"):
+        searcher.search("/no/such/picture.jpg", where="color = 'red'")
+
+
 @pytest.mark.parametrize(
     ("where", "count"),
     [("number < 7", 7), ("kind = 'odd'", 350), ("kind = 'odd' AND number < 300", 150)],

@@ -41,6 +41,7 @@ from lookalike.gallery.segments import BlockCache, Segment, read_segments
 from lookalike.gallery.snapshots import Block, Snapshot, dead_rows, images_sharing, require_current
 from lookalike.gallery.sources import read_sources
 from lookalike.gallery.where import (
+    Compiled,
     Condition,
     Selection,
     column_names,
@@ -277,12 +278,16 @@ class Gallery:
             StaleSnapshot: The gallery was compacted since the snapshot was taken.
         """
         with self._pool.transaction() as connection:
-            where = compile_condition(
-                condition,
-                lambda: self._known_keys(connection),
-                folders=self._known_folders(connection),
-            )
-            return select(connection, snapshot, where)
+            return select(connection, snapshot, self._compiled(connection, condition))
+
+    def require_columns(self, condition: Condition) -> None:
+        """Find out whether a filter can be asked, without asking it.
+
+        Raises:
+            UsageError: As ``select``.
+        """
+        with self._pool.transaction() as connection:
+            self._compiled(connection, condition)
 
     def rows_where(self, snapshot: Snapshot, condition: Condition) -> NDArray[np.int64]:
         """Find the global rows that show an image which matches, as ``select`` does."""
@@ -410,6 +415,14 @@ class Gallery:
     def verify(self) -> VerifyReport:
         """Check every invariant: catalog, checksums, values, and what names what."""
         return verify_gallery(self._folder, self._pool, self._settings)
+
+    def _compiled(self, connection: sqlite3.Connection, condition: Condition) -> Compiled:
+        """Turn a filter into SQL over the columns that are there."""
+        return compile_condition(
+            condition,
+            lambda: self._known_keys(connection),
+            folders=self._known_folders(connection),
+        )
 
     def _known_sources(self, connection: sqlite3.Connection) -> dict[int, SourceRecord]:
         """Read the sources once per generation: results ask for them hit by hit."""

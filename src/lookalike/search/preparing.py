@@ -72,6 +72,8 @@ def prepare_queries(
 ) -> list[Prepared]:
     """Look parts up, read and encode them, and combine them.
 
+    A filter that cannot be asked is told before anything is read.
+
     Args:
         queries: What was asked.
         gallery: Where image_ids and paths are looked up.
@@ -80,9 +82,13 @@ def prepare_queries(
     Raises:
         ImageError: A picture cannot be read.
         ImageNotInGallery: No image has an image_id.
-        UsageError: The encoder has no text tower, parts cancel each other, a region
+        UsageError: A filter names a column that is not there, the encoder has no text
+            tower, parts cancel each other, a region
             reaches outside its picture, or there is no column to group by.
     """
+    for condition in {query.condition for query in queries}:
+        if condition is not None:
+            gallery.require_columns(condition)
     groupings = {
         query.group_by: grouping_by(query.group_by, gallery)
         for query in queries
