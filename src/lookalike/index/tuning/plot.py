@@ -104,7 +104,7 @@ def label(axes: Any, evidence: Mapping[str, Any]) -> None:
     wish, chosen = evidence["wish"], evidence["chosen"]
     how = "single query, p50" if wish["traffic"] == "single" else "query, in batches"
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda value, place: f"{value:g}")
+    mark_one_two_five(axes.xaxis)
     axes.set_xlabel(f"milliseconds per {how} (less is better)")
     axes.set_ylabel(f"ann_recall@{wish['k']} (more is better)")
     axes.set_ylim(*limits([each["recall"] for each in evidence["measurements"]], wish["recall"]))
@@ -113,6 +113,15 @@ def label(axes: Any, evidence: Mapping[str, Any]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(f"{chosen['rows']:,} vectors: {chosen['name']} was chosen", fontsize=11)
     axes.legend(loc="lower right", fontsize=8, frameon=True, edgecolor="0.9")
+
+
+def mark_one_two_five(axis: Any) -> None:
+    """Write 1, 2 and 5 of each decade: matplotlib's own labels run into each other."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(lambda value, place: f"{value:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def limits(recalls: Sequence[float], target: float) -> tuple[float, float]:
