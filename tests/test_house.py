@@ -27,7 +27,9 @@ ALLOWED: dict[str, set[str]] = {
     "gallery": {"vectors"},
     "search": {"images", "vectors", "encoders", "index", "gallery"},
     "ingest": {"images", "vectors", "encoders", "index", "gallery"},
-    "evaluation": {"images", "vectors", "encoders", "index", "gallery", "search", "ingest"},
+    "evaluation": {
+        "images", "vectors", "encoders", "index", "gallery", "search", "ingest", "demonstration",
+    },
     "training": {"images", "vectors", "encoders", "evaluation"},
     "server": {"images", "vectors", "encoders", "index", "gallery", "search", "ingest"},
     "demonstration": {"images"},

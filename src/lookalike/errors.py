@@ -22,6 +22,9 @@
     │   ├── GalleryLocked       another process is writing to it
     │   ├── GalleryReadOnly     it, or its folder, cannot be written
     │   └── ImageNotInGallery   no image of that id or path
+    ├── DatasetError            a data set to evaluate on cannot be used
+    │   ├── DatasetNotFound     it is not on this machine
+    │   └── DatasetUnreadable   its files are damaged, or not those that were published
     └── StorageFull             the disk is full; the gallery is as it was
 
 Every message is a sentence that says what was asked, what was found and what
@@ -36,6 +39,9 @@ from typing import Any
 
 # The errors alone, which tests go through: `first_line` words those of other libraries.
 __all__ = [
+    "DatasetError",
+    "DatasetNotFound",
+    "DatasetUnreadable",
     "EncoderError",
     "EncoderNotFound",
     "GalleryError",
@@ -176,6 +182,18 @@ class GalleryReadOnly(GalleryError):
 
 class ImageNotInGallery(GalleryError):
     """No image of that id or path."""
+
+
+class DatasetError(LookalikeError):
+    """A data set to evaluate on cannot be used."""
+
+
+class DatasetNotFound(DatasetError):
+    """It is not on this machine."""
+
+
+class DatasetUnreadable(DatasetError):
+    """Its files are damaged, or not those that were published."""
 
 
 class StorageFull(LookalikeError):

@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from lookalike.encoders import Encoder, embed, load_card, load_encoder
 from lookalike.encoders.loading import onnx_encoder
+from lookalike.evaluation.judging.metrics import average_precision, precision_at_k
+from lookalike.evaluation.judging.protocol import Judged
 from lookalike.training.pictures import Picture, read_photographs
 from lookalike.training.prepare import default_teacher, shared_folder
 
@@ -41,19 +43,22 @@ class Retrieval:
 def leave_one_out(embeddings: FloatArray, labels: npt.NDArray[np.int64]) -> Retrieval:
     """Rank all other rows for every row of (n, dim) by cosine.
 
-    AP = (1 / R) * sum over the ranks r of relevant rows of (relevant rows among the first r)
-    / r, with R the number of relevant rows; rows without any relevant row are left out.
+    Rows without any relevant row are left out of the mean average precision and of the mean
+    precision at 1, which are those of `lookalike.evaluation.judging.metrics`.
     """
     unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
     scores = unit @ unit.T
     np.fill_diagonal(scores, -np.inf)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :-1]
-    relevant = labels[order] == labels[:, None]
-    totals = relevant.sum(axis=1)
-    asked = totals > 0
-    precision = np.cumsum(relevant, axis=1) / np.arange(1, relevant.shape[1] + 1)
-    average = (precision * relevant).sum(axis=1)[asked] / totals[asked]
-    return Retrieval(len(labels), float(average.mean()), float(relevant[asked, 0].mean()))
+    order = np.argsort(-scores, axis=1, kind="stable")
+    # By its number: a row of NaN, which training can bring about, is last of all.
+    others = order[order != np.arange(len(order))[:, None]].reshape(len(order), -1)
+    relevant = (labels[others] == labels[:, None]).astype(np.int8)
+    judged = Judged(relevant, relevant.sum(axis=1, dtype=np.int64))
+    return Retrieval(
+        len(labels),
+        float(np.nanmean(average_precision(judged))),
+        float(np.nanmean(precision_at_k(judged, 1))),
+    )
 
 
 def teacher_encoder(path: Path) -> Encoder:
