@@ -9,7 +9,6 @@ import pytest
 
 from lookalike.errors import MissingExtra, UsageError
 from lookalike.evaluation.search_bench import BenchWish, bench_tables, engines, run_bench
-from lookalike.evaluation.search_bench.measuring import recall
 from lookalike.vectors import unit_rows
 
 
@@ -24,13 +23,6 @@ def vectors():
 def bench(vectors, folder, *names):
     wish = BenchWish(engines=names, targets=(0.9,))
     return run_bench(*vectors, wish, folder=folder)
-
-
-def test_recall_by_hand():
-    found = np.array([[1, 2, 3], [7, 8, 9]])
-    truth = np.array([[3, 1, 5], [4, 5, 6]])
-    assert recall(found, truth, 3) == pytest.approx(2 / 6)
-    assert recall(found, truth, 1) == 0
 
 
 def test_exact_engines_find_everything(vectors, tmp_path):

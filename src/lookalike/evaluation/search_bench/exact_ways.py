@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.evaluation.judging.metrics import ann_recall_at_k
 from lookalike.index import ExactIndex, Index, IndexConfig, build_index
 
 __all__ = ["exact_ways"]
@@ -77,19 +78,15 @@ def exact_ways(rows: Rows, queries: Rows, *, k: int, threads: int) -> list[dict[
             batches[name].append(middle - start)
     truth = usual(batch)
     return table(ways, batches, singles, {
-        name: overlap(way(batch), truth) for name, way in ways.items() if way is not product
+        name: float(ann_recall_at_k(way(batch), truth, k).mean())
+        for name, way in ways.items()
+        if way is not product
     })  # fmt: skip
 
 
 def through(index: Index, k: int) -> Callable[[Rows], NDArray[np.int64]]:
     """Search one of our indexes."""
     return lambda asked: index.search(asked, k).rows
-
-
-def overlap(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
-    """Share of the true neighbors that were found."""
-    hits = [len(set(a.tolist()) & set(b.tolist())) for a, b in zip(found, truth, strict=True)]
-    return float(np.mean(hits)) / float(truth.shape[1])
 
 
 def table(

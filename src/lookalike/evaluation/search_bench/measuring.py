@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import statistics
@@ -17,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
+from lookalike.evaluation.judging.metrics import ann_recall_at_k
 from lookalike.evaluation.machine import machine
 from lookalike.evaluation.search_bench.engines import Engine, Setting, Tuned, make_engine
 from lookalike.evaluation.search_bench.exact_ways import exact_ways
+from lookalike.evaluation.writing import fingerprint, write_json
 
 __all__ = ["BenchWish", "run_bench"]
 
@@ -36,7 +37,6 @@ SINGLE_QUERIES = 200
 FLAT_QUERIES = 256
 NEAR_ENOUGH = 0.9995
 SLOW_QPS = 1000
-SAMPLED_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +122,6 @@ def run_bench(
     return {"machine": machine(), "facts": facts, "exact": exact, "engines": results}
 
 
-def fingerprint(*arrays: Rows) -> str:
-    """Hash a sample of the data, so that results of other embeddings are not taken for these."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        step = max(1, len(array) // SAMPLED_ROWS)
-        digest.update(np.ascontiguousarray(array[::step]).tobytes())
-    return digest.hexdigest()[:16]
-
-
 def kept(file: Path, facts: dict[str, Any], measure: Callable[[], Any]) -> Any:
     """Read a result of the same facts, or measure it and write it down."""
     try:
@@ -214,7 +205,7 @@ class _Bench:
         each = self._each(engine, setting)
         return Point(
             dict(setting),
-            recall(found, self._truth, self._wish.k),
+            mean_recall(found, self._truth, self._wish.k),
             1 / batch,
             1 / float(np.mean(each)),
             1e3 * float(np.percentile(each, 50)),
@@ -273,10 +264,12 @@ class _Bench:
         What finds everything gives the first of 100 for each smaller number too.
         """
         deepest = engine.search(self._queries, DEEPEST, setting)
-        if recall(deepest, self._truth, DEEPEST) >= NEAR_ENOUGH:
-            return {str(depth): recall(deepest, self._truth, depth) for depth in DEPTHS}
+        if mean_recall(deepest, self._truth, DEEPEST) >= NEAR_ENOUGH:
+            return {str(depth): mean_recall(deepest, self._truth, depth) for depth in DEPTHS}
         return {
-            str(depth): recall(engine.search(self._queries, depth, setting), self._truth, depth)
+            str(depth): mean_recall(
+                engine.search(self._queries, depth, setting), self._truth, depth
+            )
             for depth in DEPTHS
         }
 
@@ -299,13 +292,9 @@ class _Bench:
         return times
 
 
-def recall(found: Found, truth: Found, k: int) -> float:
-    """Measure ann_recall@k: the share of the exact first k among the k that were found."""
-    hits = [
-        len(set(line[:k].tolist()) & set(exact[:k].tolist()))
-        for line, exact in zip(found, truth, strict=True)
-    ]
-    return float(np.mean(hits)) / k
+def mean_recall(found: Found, truth: Found, k: int) -> float:
+    """Average ann_recall@k over the queries."""
+    return float(ann_recall_at_k(found, truth, k).mean())
 
 
 def set_faiss_threads(count: int) -> None:
@@ -313,10 +302,3 @@ def set_faiss_threads(count: int) -> None:
     import faiss
 
     faiss.omp_set_num_threads(count)
-
-
-def write_json(file: Path, content: object) -> None:
-    """Write a result whole or not at all."""
-    unfinished = file.with_suffix(".partial")
-    unfinished.write_text(json.dumps(content, indent=1, default=float) + "\n")
-    unfinished.replace(file)

@@ -1,0 +1,108 @@
+"""What exact search finds: the bar for every index, and the ranking that metrics are of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.evaluation.judging.protocol import Qrels
+from lookalike.evaluation.judging.runs import Run
+from lookalike.evaluation.judging.scoring import Scores, score_run
+from lookalike.evaluation.matrix.embedded import Embedded, Listener
+from lookalike.evaluation.matrix.ranking import answered, exact_runs, joined_runs
+from lookalike.index import ExactIndex
+
+__all__ = ["ANN_DEPTHS", "Exact", "depth_of", "scored"]
+
+ANN_DEPTHS = (1, *range(10, 101, 10))
+
+
+@dataclass(slots=True, eq=False)
+class Exact:
+    """The exact rankings of all queries, computed when they are first needed.
+
+    Attributes:
+        embedded: Images and queries.
+        judgements: By the name of their protocol.
+        ks: Where rankings are cut.
+        is_whole: Whether metrics are of rankings of all images.
+        tell: Told of queries done and in all.
+    """
+
+    embedded: Embedded
+    judgements: Mapping[str, Qrels]
+    ks: tuple[int, ...]
+    is_whole: bool
+    tell: Listener
+    _top: Run | None = field(default=None, init=False)
+    _scores: dict[str, Scores] | None = field(default=None, init=False)
+
+    @property
+    def depth(self) -> int:
+        """How deep every kept ranking is."""
+        return depth_of(self.judgements, self.ks, self.embedded.findable)
+
+    def search(self) -> Run:
+        """Find the first few of each ranking: as many as any metric at k, or ann_recall, needs."""
+        if self._top is None:
+            self.tell("searching exactly", 0, 0)
+            rows, dead = self.embedded.rows, self.embedded.dead
+            index = ExactIndex([rows], dim=self.embedded.dim, dead=dead)
+            self._top = answered(index, self.embedded, self._kept)
+        return self._top
+
+    def image_ids(self, k: int) -> NDArray[np.int64]:
+        """The image_ids of the exact first k ``(q, k)``."""
+        return self.search().image_ids[:, :k]
+
+    @property
+    def scores(self) -> dict[str, Scores]:
+        """All metrics of exact search, by protocol."""
+        if self._scores is None:
+            self._scores = (
+                self._of_whole_rankings()
+                if self.is_whole
+                else scored(self.run, self.judgements, self.ks, is_whole=False)
+            )
+        return self._scores
+
+    @property
+    def run(self) -> Run:
+        """The ranking as deep as the metrics at k need."""
+        return joined_runs([self.search()], self.depth)
+
+    @property
+    def _kept(self) -> int:
+        kept: int = min(max(self.depth, ANN_DEPTHS[-1]), self.embedded.findable)
+        return kept
+
+    def _of_whole_rankings(self) -> dict[str, Scores]:
+        """Rank all images and judge, block by block; keep the first few of each ranking."""
+        runs: list[Run] = []
+        blocks: list[dict[str, Scores]] = []
+        done, total = 0, len(self.embedded.names)
+        for run in exact_runs(self.embedded):
+            blocks.append(scored(run, self.judgements, self.ks, is_whole=True))
+            runs.append(joined_runs([run], self._kept))
+            done += len(run)
+            self.tell("ranking all pictures", done, total)
+        self._top = joined_runs(runs, self._kept)
+        return {name: Scores.joined([block[name] for block in blocks]) for name in self.judgements}
+
+
+def scored(
+    run: Run, judgements: Mapping[str, Qrels], ks: tuple[int, ...], *, is_whole: bool
+) -> dict[str, Scores]:
+    """Judge a run by every protocol."""
+    return {
+        name: score_run(run, qrels, ks=ks, is_whole=is_whole) for name, qrels in judgements.items()
+    }
+
+
+def depth_of(judgements: Mapping[str, Qrels], ks: tuple[int, ...], findable: int) -> int:
+    """Say how deep a run must be: what is junk takes no place among the first k."""
+    junk = max((qrels.most_junk for qrels in judgements.values()), default=0)
+    return min(max(ks) + junk, findable)
