@@ -1,0 +1,210 @@
+"""The page in a real browser: drawn, moved, searched, filtered, used by keys and fingers."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lookalike.evaluation.maps import MapWish, map_gallery
+
+BENCH = Path(__file__).resolve().parents[3] / "bench"
+
+pytestmark = pytest.mark.heavy
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """The bench that drives the browser."""
+    sys.path.insert(0, str(BENCH))
+    try:
+        spec = importlib.util.spec_from_file_location("map_frames", BENCH / "map_frames.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(BENCH))
+    if os.name != "posix" or module.browser() is None:
+        pytest.skip("there is no chromium on this machine")
+    return module
+
+
+@pytest.fixture(scope="module")
+def seen(frames):
+    with frames.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(zoo, tmp_path):
+    map_gallery(zoo, MapWish(layout="pca", has_plot=False), tmp_path / "map")
+    return tmp_path / "map" / "map.html"
+
+
+@pytest.fixture
+def opened(seen, page):
+    seen.problems.clear()
+    seen.open(page, 1000, 700, 1)
+    yield seen
+    assert seen.problems == []
+
+
+def part(name: str) -> str:
+    return f"document.querySelector('[data-part=\"{name}\"]')"
+
+
+def press(seen, key: str, *, shift: bool = False) -> None:
+    for kind in ("keyDown", "keyUp"):
+        seen.tell(
+            "Input.dispatchKeyEvent", type=kind, key=key, modifiers=8 if shift else 0,
+            windowsVirtualKeyCode=27 if key == "Escape" else 0,
+        )  # fmt: skip
+
+
+def later(script: str, wait_ms: int = 250) -> str:
+    """Run a script, and give what the next line says after a while."""
+    return f"new Promise((done) => {{ setTimeout(() => done({script}), {wait_ms}) }})"
+
+
+def test_all_points_are_drawn_in_their_colours(opened):
+    assert opened.run(f"{part('count')}.textContent") == "30 pictures"
+    assert opened.run("pictureMap.inView") == 30
+    colours = opened.run(
+        "new Set(pictureMap.raster.pixels).size > 3 && [...pictureMap.data.columns[0].shades]"
+    )
+    assert len(set(colours)) == 3
+
+
+def test_the_legend_filters(opened):
+    opened.run(f"{part('legend')}.children[0].click()")
+    assert opened.run("pictureMap.shown") == 10
+    assert opened.run("[...pictureMap.shownCodes]") == [0]
+    assert opened.run(f"{part('count')}.textContent") == "10 of 30 pictures"
+    opened.run(f"{part('legend')}.children[1].click()")
+    assert opened.run("pictureMap.shown") == 20
+    opened.run(f"{part('all')}.click()")
+    assert opened.run("pictureMap.shown") == 30
+
+
+def test_the_search_finds_by_name_and_goes_from_one_to_the_next(opened):
+    search = part("search")
+    opened.run(f"{search}.value = 'DOG/1'; {search}.dispatchEvent(new Event('input'))")
+    assert opened.run(later("pictureMap.shown")) == 10
+    opened.run(f"{search}.focus()")
+    press(opened, "Enter")
+    press(opened, "Enter")
+    assert opened.run("pictureMap.data.names[pictureMap.selected]") == "11.png"
+
+
+def test_numbers_are_filtered_by_their_range(opened):
+    opened.run(
+        f"{part('columns')}.selectedIndex = 3;"
+        f"{part('columns')}.dispatchEvent(new Event('change', {{bubbles: true}}))"
+    )
+    assert opened.run("pictureMap.column.name") == "age"
+    opened.run(
+        f"const slider = {part('legend')}.querySelector('input'); slider.value = 50;"
+        "slider.dispatchEvent(new Event('input'))"
+    )
+    assert opened.run("pictureMap.shown") == 15
+
+
+def test_the_pointer_shows_a_card_and_a_click_opens_the_file(opened):
+    place = opened.run("pictureMap.screenPlace(12)")
+    opened.tell("Input.dispatchMouseEvent", type="mouseMoved", x=place[0], y=place[1])
+    point = opened.run("pictureMap.hovered")
+    assert point >= 0
+    assert opened.run(later(f"{part('small')}.naturalWidth")) == 24
+    assert opened.run(f"{part('name')}.textContent") == f"{point:02}.png"
+    for kind in ("mousePressed", "mouseReleased"):
+        opened.tell(
+            "Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left",
+            clickCount=1,
+        )  # fmt: skip
+    assert opened.run(f"{part('dialog')}.open")
+    assert opened.run(later(f"{part('large')}.naturalWidth")) == 24
+    assert opened.run(f"{part('file')}.href").endswith(f"{point:02}.png")
+
+
+def test_keys_reach_everything(opened):
+    opened.run(f"{part('stage')}.focus()")
+    before = opened.run("[pictureMap.view.zoom, ...pictureMap.view.offset]")
+    press(opened, "+")
+    press(opened, "ArrowLeft")
+    after = opened.run("[pictureMap.view.zoom, ...pictureMap.view.offset]")
+    assert after[0] == pytest.approx(1.4 * before[0])
+    opened.run("pictureMap.select(-1)")
+    press(opened, "0")
+    assert opened.run("pictureMap.view.zoom") == pytest.approx(1)
+    press(opened, "Enter")
+    first = opened.run("pictureMap.selected")
+    press(opened, "ArrowRight", shift=True)
+    second = opened.run("pictureMap.selected")
+    assert opened.run(f"pictureMap.data.x[{second}] > pictureMap.data.x[{first}]")
+    assert "is selected" in opened.run(f"{part('told')}.textContent")
+    press(opened, "Enter")
+    assert opened.run(f"{part('dialog')}.open")
+    press(opened, "Escape")
+    assert not opened.run(later(f"{part('dialog')}.open"))
+
+
+def test_the_wheel_magnifies_around_the_pointer(opened):
+    place = [round(value) for value in opened.run("pictureMap.screenPlace(3)")]
+    under = opened.run(f"pictureMap.view.toWorld({place[0]}, {place[1]})")
+    for _ in range(5):
+        opened.tell(
+            "Input.dispatchMouseEvent", type="mouseWheel", x=place[0], y=place[1], deltaX=0,
+            deltaY=-120,
+        )  # fmt: skip
+    assert opened.run(later("pictureMap.view.zoom")) > 3
+    now = opened.run(f"pictureMap.view.toWorld({place[0]}, {place[1]})")
+    assert now == pytest.approx(under, abs=1)
+
+
+def test_close_up_the_points_are_pictures(opened):
+    assert opened.run("pictureMap.inView") <= 200
+    opened.run("pictureMap.soon()")
+    assert opened.run(later("pictureMap.overlay.drawn.length", 600)) >= 3
+
+
+def test_two_fingers_magnify_on_a_phone(seen, page):
+    seen.open(page, 390, 844, 2)
+    assert seen.run("document.documentElement.scrollWidth") <= 390
+    assert seen.run(f"{part('panel')}.classList.contains('folded')")
+    for kind, apart in (("touchStart", 20), ("touchMove", 40), ("touchMove", 80)):
+        fingers = [{"x": 195 + side * apart, "y": 300, "id": side + 1} for side in (-1, 1)]
+        seen.tell("Input.dispatchTouchEvent", type=kind, touchPoints=fingers)
+    seen.tell("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    assert seen.run(later("pictureMap.view.zoom")) > 2
+
+
+def test_a_finger_selects_first_and_opens_then(seen, page):
+    seen.open(page, 390, 844, 2)
+    place = seen.run("pictureMap.screenPlace(12)")
+    for is_open in (False, True):
+        touch = [{"x": place[0], "y": place[1], "id": 1}]
+        seen.tell("Input.dispatchTouchEvent", type="touchStart", touchPoints=touch)
+        seen.tell("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        assert seen.run(later(f"{part('dialog')}.open")) is is_open
+    assert not seen.run(f"{part('card')}.hidden")
+
+
+def test_dark_is_dark(seen, page):
+    seen.open(page, 1000, 700, 1, scheme="dark")
+    assert seen.run("pictureMap.raster.pixels[0].toString(16)") == "ff1d1714"
+
+
+def test_a_hundred_thousand_points_are_drawn_within_a_frame(seen, frames, tmp_path):
+    file = tmp_path / "large.html"
+    file.write_text(frames.map_page(frames.invented(100_000)))
+    seen.open(file, 1200, 900, 1)
+    drawn = seen.run(
+        "Array.from({length: 30}, () => { const began = performance.now(); pictureMap.draw();"
+        " return performance.now() - began; }).sort((a, b) => a - b)"
+    )
+    # The quickest of thirty: other programs may hold up the rest.
+    assert np.min(drawn) < 16
