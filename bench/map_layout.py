@@ -1,4 +1,4 @@
-"""What a layout takes, and how many neighbors stay neighbors on the map.
+"""What a layout takes, how many neighbors it starts from, and how many the map keeps.
 
     python bench/map_layout.py [--rows 3000 10000] [--layouts tsne pca] [--peer]
                                [--gallery DIR]
@@ -55,18 +55,45 @@ def sampled(place: Path, count: int) -> NDArray[np.float32]:
         return gallery.embeddings(sorted(chosen.tolist()))
 
 
-def kept_neighbors(rows: NDArray[np.float32], points: NDArray[np.float32]) -> float:
+def asked_rows(rows: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Draw the rows whose neighbors are looked at."""
+    return np.random.default_rng(1).choice(len(rows), min(2000, len(rows)), replace=False)
+
+
+def shared(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
+    """Compute the mean share of the true neighbors among those found."""
+    shares = [
+        len(set(near.tolist()) & set(own.tolist())) / len(own)
+        for near, own in zip(found, truth, strict=True)
+    ]
+    return float(np.mean(shares))
+
+
+def true_neighbors(rows: NDArray[np.float32], asked: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Compare some rows with all others, themselves left out."""
+    units = unit_rows(rows)
+    index = faiss_library().IndexFlatIP(units.shape[1])
+    index.add(units)
+    return others(index.search(units[asked], NEIGHBORS + 1)[1], asked)
+
+
+def others(found: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Leave each row out of its own line."""
+    lines = [
+        [near for near in line if near != own][:NEIGHBORS]
+        for line, own in zip(found.tolist(), asked.tolist(), strict=True)
+    ]
+    return np.array(lines, dtype=np.int64)
+
+
+def kept_neighbors(
+    points: NDArray[np.float32], asked: NDArray[np.int64], truth: NDArray[np.int64]
+) -> float:
     """Compute the share of the 10 nearest embeddings that are among the 10 nearest points."""
-    asked = np.random.default_rng(1).choice(len(rows), min(2000, len(rows)), replace=False)
-    truth = nearest_neighbors(unit_rows(rows), NEIGHBORS).rows[asked]
     index = faiss_library().IndexFlatL2(2)
     index.add(np.ascontiguousarray(points))
     _, found = index.search(np.ascontiguousarray(points[asked]), NEIGHBORS + 1)
-    shares = [
-        len(set(own.tolist()) & set(near.tolist()) - {row}) / NEIGHBORS
-        for row, own, near in zip(asked.tolist(), truth, found, strict=True)
-    ]
-    return float(np.mean(shares))
+    return shared(others(found, asked), truth)
 
 
 def measured(
@@ -76,14 +103,19 @@ def measured(
     load = os.getloadavg()[0]
     began, cpu = time.perf_counter(), time.process_time()
     points = place()
+    wall, worked = time.perf_counter() - began, time.process_time() - cpu
+    asked = asked_rows(rows)
+    truth = true_neighbors(rows, asked)
+    found = nearest_neighbors(unit_rows(rows), NEIGHBORS).rows[asked]
     return {
         "rows": len(rows),
         "layout": name,
         "threads": faiss_library().omp_get_max_threads(),
-        "wall, s": time.perf_counter() - began,
-        "CPU, s": time.process_time() - cpu,
+        "wall, s": wall,
+        "CPU, s": worked,
         "load before": load,
-        "neighbors kept": kept_neighbors(rows, points),
+        "neighbors found": shared(found, truth),
+        "neighbors kept": kept_neighbors(points, asked, truth),
     }
 
 

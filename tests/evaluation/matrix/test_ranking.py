@@ -47,7 +47,7 @@ def test_a_few_found_by_an_index_are_the_beginning_of_all(monkeypatch):
     few = answered(index, asked, 7)
     assert few.queries == whole.queries
     assert few.image_ids.tolist() == whole.image_ids[:, :7].tolist()
-    assert answered(index, asked, 7, first=30).image_ids.tolist() == few.image_ids[:30].tolist()
+    assert answered(index, asked, 7, lines=np.arange(10, 40)).image_ids.tolist() == few.image_ids[10:40].tolist()
 
 
 def test_the_query_itself_is_left_out_and_its_copy_is_not():

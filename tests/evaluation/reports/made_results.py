@@ -115,7 +115,7 @@ def made_comparison() -> dict[str, Any]:
         "only_second": 3,
         "differences": {
             "ap": {"first": 0.6, "second": 0.65, "mean": 0.05, "low": 0.02, "high": 0.08,
-                   "p": 0.0004},
+                   "p": 1 / 1001},
             "precision@10": {"first": 0.7, "second": 0.71, "mean": 0.01, "low": -0.01,
                              "high": 0.03, "p": 0.31},
             "fpr@10": {"first": 0.3, "second": 0.29, "mean": -0.01, "low": -0.03, "high": 0.01,

@@ -110,10 +110,19 @@ def test_a_comparison_that_shows_a_difference():
 
     assert which.text == (
         "**other**: ap **0.650** against 0.600, a difference of 0.050 (0.020 to 0.080, "
-        "p <\u00a00.001)."
+        "p <\u00a00.002)."
     )
     assert moved.text == (
         "**120** of 200 queries are answered better by other, **70** worse, 10 as before."
+    )
+
+
+def test_a_comparison_of_too_few_queries_shows_nothing():
+    comparison = {**made_comparison(), "queries": 3}
+    comparison["differences"]["ap"]["p"] = None
+
+    assert comparison_answers(comparison)[0].text == (
+        "**Too few queries to tell**: ap 0.600 against 0.650, over 3 that both answer."
     )
 
 

@@ -315,7 +315,7 @@ def test_a_comparison_shows_the_verdict_the_differences_and_what_moved(
     assert not page.wrong
     assert not page.open
     assert "builtin against other" in page.words
-    assert "a difference of 0.050 (0.020 to 0.080, p <\u00a00.001)" in "".join(page.words)
+    assert "a difference of 0.050 (0.020 to 0.080, p <\u00a00.002)" in "".join(page.words)
     assert {"Answered better now", "Answered worse now", "+0.500", "\u22120.500"} <= set(page.words)
     assert len(page.classed("strip")) == 4
     assert len(page.classed("t0")) == 4

@@ -148,10 +148,17 @@ def test_without_labels_only_the_search_is_listed():
     assert list(row) == ["encoder", "index", "ann_recall@10", "median", "99 %", "memory", "build"]
 
 
+def test_a_difference_of_too_few_queries_has_no_p():
+    comparison = made_comparison()
+    comparison["differences"]["ap"]["p"] = None
+
+    assert texts(difference_table(comparison))[0][-1] == "\u2013"
+
+
 def test_differences_carry_intervals_and_p():
     table = difference_table(made_comparison())
 
-    assert texts(table)[0] == ["ap", "0.600", "0.650", "+0.050", "< 0.001"]
+    assert texts(table)[0] == ["ap", "0.600", "0.650", "+0.050", "< 0.002"]
     assert table.rows[0][1].note == "0.580\u20130.620"
     assert table.rows[0][3].note == "+0.020 to +0.080"
     # The second run's own precision@10 is of more queries than the two have in common.

@@ -123,7 +123,8 @@ def picture_size(root: Path, path: str) -> str:
 def counted_parts(listing: Listing) -> tuple[PartCount, ...]:
     """Count each part, in the order of the alphabet."""
     splits = listing.splits or ("",) * len(listing.paths)
-    labels = next(iter(listing.columns.values()), ("",) * len(listing.paths))
+    usual = listing.columns.values() if listing.has_usual else ()
+    labels = next(iter(usual), ("",) * len(listing.paths))
     counts = []
     for split in sorted(set(splits)):
         inside = [label for label, of in zip(labels, splits, strict=True) if of == split]

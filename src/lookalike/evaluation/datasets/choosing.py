@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.errors import UsageError
-from lookalike.evaluation.datasets.listing import Listing, digest_of, pictures, taken
+from lookalike.evaluation.datasets.listing import Listing, Pairs, digest_of, pictures, taken
 from lookalike.evaluation.datasets.sets import ImageSet
 from lookalike.evaluation.judging.protocol import Qrels
 from lookalike.evaluation.judging.runs import NO_IMAGE
@@ -68,6 +68,8 @@ def image_set(
     """
     if listing.answers is not None:
         return revisited_set(listing, wish, name=name, root=root, licence=licence)
+    if listing.pairs is not None:
+        return pairs_set(listing, wish, name=name, root=root, licence=licence)
     if listing.captions is not None and wish.column is None:
         return captioned_set(listing, wish, name=name, root=root, licence=licence)
     parts = chosen_parts(listing, wish, name)
@@ -100,13 +102,18 @@ def chosen_column(listing: Listing, wish: Wish, name: str) -> str:
     """Find the labels that are asked for, by default the first.
 
     Raises:
-        UsageError: There are none, or none of that name.
+        UsageError: There are none, none of that name, or none was named of several.
     """
     if not listing.columns:
         raise UsageError(
             f"The data set {name} has no labels, so that nothing says what answers a query: put "
             "the pictures into folders named after what they show, or write a table with the "
             "columns path and label."
+        )
+    if wish.column is None and not listing.has_usual:
+        raise UsageError(
+            f"The data set {name} has no labels called label, and more than one kind that could be "
+            f"meant ({', '.join(listing.columns)}): name one with --labels, or call it label."
         )
     if wish.column is None:
         return next(iter(listing.columns))
@@ -246,6 +253,34 @@ def captioned_set(listing: Listing, wish: Wish, *, name: str, root: Path, licenc
         licence=licence,
         remarks=listing.remarks,
         captions=captions,
+    )
+
+
+def pairs_set(listing: Listing, wish: Wish, *, name: str, root: Path, licence: str) -> ImageSet:
+    """Make a set that is judged pair by pair.
+
+    Raises:
+        UsageError: Labels or a part were asked for, of which there are none; or no query
+            has anything to find.
+    """
+    from lookalike.evaluation.judging.makers import qrels_from_pairs
+
+    require_no_choice(wish, name, "its own pairs")
+    pairs = listing.pairs or Pairs((), (), ())
+    images, queries = taken(listing.paths, pairs.images), taken(listing.paths, pairs.queries)
+    graded = [
+        (listing.paths[query], listing.paths[image], grade) for query, image, grade in pairs.graded
+    ]
+    return ImageSet(
+        name=name,
+        root=root,
+        images=images,
+        queries=queries,
+        judgements={"pairs": qrels_from_pairs(images, graded, queries=queries)},
+        labels=None,
+        fingerprint=digest_of(images, queries, map(str, sorted(graded)), [listing.content]),
+        licence=licence,
+        remarks=listing.remarks,
     )
 
 

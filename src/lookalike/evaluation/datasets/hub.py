@@ -27,6 +27,7 @@ from lookalike.evaluation.datasets.preparing import (
     find_prepared,
     prepared,
 )
+from lookalike.evaluation.judging.labels import label_of
 from lookalike.images.formats import format_of
 
 __all__ = ["HUB", "hub_listing"]
@@ -157,7 +158,7 @@ def written(
     for split, part in parts.items():
         plain = part.cast_column(picture, library.Image(decode=False))
         for number, row in enumerate(plain):
-            labels = [label_of(row.get(key), named.get(key)) for key in keys]
+            labels = [class_of(row.get(key), named.get(key)) for key in keys]
             path, size = stored(writer, split, number, row[picture], labels)
             rows.append((path, size, split, labels))
             if on_progress and len(rows) % 100 == 0:
@@ -171,11 +172,11 @@ def written(
     ).sorted()
 
 
-def label_of(value: Any, kind: Any) -> str:
+def class_of(value: Any, kind: Any) -> str:
     """Write a label; a class number by its name."""
     if value is None or (kind is not None and value == -1):  # -1: the part has no labels
         return ""
-    return str(kind.int2str(value)) if kind is not None else str(value)
+    return str(kind.int2str(value)) if kind is not None else label_of(value) or ""
 
 
 def stored(

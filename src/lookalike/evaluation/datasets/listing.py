@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["Answers", "Listing", "digest_of", "pictures"]
+__all__ = ["Answers", "Listing", "Pairs", "digest_of", "pictures"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,21 @@ class Answers:
     junk: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Which picture answers which query, one by one: positions of pictures.
+
+    Attributes:
+        images: What is searched in.
+        queries: What is searched with.
+        graded: Query, image and grade.
+    """
+
+    images: tuple[int, ...]
+    queries: tuple[int, ...]
+    graded: tuple[tuple[int, int, int], ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
     """The pictures of a data set and all that is known of each.
@@ -27,9 +42,11 @@ class Listing:
         paths: Relative to the set's folder, '/'-separated, sorted.
         columns: Names of labels, the usual one first, and for each the label of every
             picture; empty where a picture has none.
+        has_usual: Whether there is a usual one; else one of several has to be named.
         splits: The part that each picture belongs to; None where there is one part.
         captions: The text that describes each picture.
         answers: Of the pictures of the part ``query``, in the order of their paths.
+        pairs: What a table of pairs says.
         content: Changes whenever the pictures change; for the fingerprint.
         remarks: What a reader of a result has to know.
     """
@@ -39,11 +56,13 @@ class Listing:
     splits: tuple[str, ...] | None = None
     captions: tuple[str, ...] | None = None
     answers: tuple[Answers, ...] | None = None
+    pairs: Pairs | None = None
+    has_usual: bool = True
     content: str = ""
     remarks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Turn into what JSON can hold."""
+        """Turn into what JSON can hold: all that a set which is prepared has."""
         answers = self.answers and [[one.easy, one.hard, one.junk] for one in self.answers]
         return {
             "paths": self.paths,

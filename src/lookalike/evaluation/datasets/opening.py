@@ -59,8 +59,9 @@ def open_set(
     Args:
         location: The name of a known set; a folder that has a folder of pictures for
             each class; an archive of such a folder, or one in the layout of a known set; a
-            table with the columns ``path`` and ``label``; or ``hf:NAME[:SPLIT]``. Known
-            names come first: write ``./rendered`` for a folder of that name.
+            table with the columns ``path`` and ``label``, or of pairs, with the columns
+            ``query`` and ``image``; or ``hf:NAME[:SPLIT]``. Known names come first: write
+            ``./rendered`` for a folder of that name.
         data_folders: Where else published files are looked for.
         labels: The name of the labels to judge by; None for the usual ones.
         split: The part to search with its own pictures, or ``all``; None for what is

@@ -10,6 +10,7 @@ from lookalike.errors import UsageError
 from lookalike.evaluation.judging.intervals import (
     LEVEL,
     RESAMPLES,
+    ROUNDING,
     Difference,
     Estimate,
     differences,
@@ -68,14 +69,15 @@ class Comparison:
     def counts(self, metric: str) -> tuple[int, int, int]:
         """Count the queries that rose, fell, and stayed as they were."""
         changes = self.second.of(metric) - self.first.of(metric)
-        rose, fell = int(np.count_nonzero(changes > 0)), int(np.count_nonzero(changes < 0))
+        rose = int(np.count_nonzero(changes > ROUNDING))
+        fell = int(np.count_nonzero(changes < -ROUNDING))
         return rose, fell, int(np.count_nonzero(~np.isnan(changes))) - rose - fell
 
     def _moved(self, metric: str, count: int, *, sign: int) -> list[Moved]:
         """Sort queries by how far they moved in one direction, then as they stand."""
         before, after = self.first.of(metric), self.second.of(metric)
         changes = sign * (after - before)
-        moved = np.flatnonzero(changes > 0)
+        moved = np.flatnonzero(changes > ROUNDING)
         order = moved[np.argsort(-changes[moved], kind="stable")][:count]
         return [
             Moved(self.first.queries[line], float(before[line]), float(after[line]))

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 
 from lookalike.errors import UsageError
+from lookalike.evaluation.judging.labels import label_of
 from lookalike.evaluation.judging.qrels import LabelQrels
-from lookalike.gallery import Gallery
+from lookalike.gallery import Gallery, ImageRecord
 from lookalike.gallery.locations import base_folder
-from lookalike.search.grouping import grouping_by
+from lookalike.search.grouping import Grouping, grouping_by
 
-__all__ = ["label_of", "qrels_from_gallery"]
+__all__ = ["label_in", "label_of", "qrels_from_gallery"]
 
 
 def qrels_from_gallery(gallery: Gallery, column: str) -> LabelQrels:
     """Judge a gallery's images by one of its columns: every image is a query once.
 
-    Image ids are the gallery's. An image without a value, or with an empty one, is
-    neither a query with an answer nor counts against one.
+    Image ids are the gallery's, and labels are written as ``label_of`` does. An image
+    without one is neither a query with an answer nor counts against one.
 
     Args:
         gallery: Whose.
@@ -47,16 +47,16 @@ def qrels_from_gallery(gallery: Gallery, column: str) -> LabelQrels:
     paths: list[str] = []
     for record in gallery.images():
         ids.append(record.image_id)
-        labels.append(label_of(labelled.value(record)))
+        labels.append(label_in(labelled, record))
         paths.append(os.path.join(bases[record.source_id], record.path.replace("/", os.sep)))
     return LabelQrels(told_apart(paths, ids), labels, labels, image_ids=ids, self_ids=ids)
 
 
-def label_of(value: object) -> str | None:
-    """Write a column's value as a label; None for no value."""
-    if value is None or value == "":
-        return None
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+def label_in(grouping: Grouping, record: ImageRecord) -> str | None:
+    """Read an image's label; names of files and folders stay as they are."""
+    value = grouping.value(record)
+    is_name = isinstance(value, str) and not grouping.is_metadata
+    return value or None if is_name else label_of(value)
 
 
 def told_apart(paths: list[str], ids: list[int]) -> list[str]:

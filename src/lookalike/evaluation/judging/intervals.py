@@ -11,10 +11,22 @@ from numpy.typing import NDArray
 from lookalike.errors import UsageError
 from lookalike.evaluation.judging.scoring import Scores
 
-__all__ = ["Difference", "Estimate", "bootstrap", "differences", "estimates", "paired_bootstrap"]
+__all__ = [
+    "Difference",
+    "Estimate",
+    "bootstrap",
+    "differences",
+    "estimates",
+    "estimates_of_groups",
+    "paired_bootstrap",
+]
 
 RESAMPLES = 1000
 LEVEL = 0.95
+
+# Of fewer differences too few resamples are possible: three that are alike would have p at
+# its least.
+LEAST_QUERIES = 10
 
 # Counts that are multiplied at a time, as float64: 8 MB.
 MULTIPLIED = 1_000_000
@@ -47,13 +59,16 @@ class Difference:
         mean: Of the second less the first: above 0, the second is better.
         low, high: Its interval.
         p: How likely a difference as large or larger is, either way, between runs that
-            are equally good over all queries there could be.
+            are equally good over all queries there could be; None where fewer than
+            ``LEAST_QUERIES`` queries are compared, which cannot tell. What shows it
+            writes it with ``p_text`` of ``evaluation.reports.wording``, which knows None
+            and the smallest p that so many resamples can give.
     """
 
     mean: float
     low: float
     high: float
-    p: float
+    p: float | None
 
 
 def bootstrap(
@@ -94,6 +109,48 @@ def estimates(
     return dict(zip(scores.values, found, strict=True))
 
 
+def estimates_of_groups(
+    columns: Values,
+    groups: NDArray[np.int64],
+    *,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> list[list[Estimate]]:
+    """Compute an interval of each column within each group of queries, as ``bootstrap`` does.
+
+    Groups of one size draw the same places, so that they take one product.
+
+    Args:
+        columns: ``(q, m)``, a line for each query, without NaN.
+        groups: ``(q,)``, the number of each query's group, from 0 up, none of them empty.
+        resamples: How often to draw from each group.
+        level: How often the interval should hold the mean.
+        seed: Equal seeds draw equal queries.
+
+    Returns:
+        For each group, in the order of their numbers, an estimate of each column.
+
+    Raises:
+        UsageError: As ``bootstrap``.
+    """
+    require_sense(resamples, level)
+    sizes = np.bincount(groups)
+    ordered = columns[np.argsort(groups, kind="stable")]
+    starts = np.cumsum(sizes) - sizes
+    means = np.add.reduceat(ordered, starts, axis=0) / sizes[:, None]
+    bounds = np.empty((2, *means.shape))
+    for size in np.unique(sizes):
+        same = np.flatnonzero(sizes == size)
+        lines = (starts[same] + np.arange(size)[:, None]).ravel()
+        drawn = weighted_sums(ordered[lines].reshape(size, -1), resamples, seed) / size
+        bounds[:, same] = quantiles(drawn, level).reshape(2, len(same), -1)
+    return [
+        [Estimate(*map(float, each)) for each in zip(*group, strict=True)]
+        for group in zip(means, *bounds, strict=True)
+    ]
+
+
 def paired_bootstrap(
     first: Values,
     second: Values,
@@ -107,6 +164,7 @@ def paired_bootstrap(
     The interval is that of ``bootstrap`` over the differences ``d = second - first``.
     With ``m`` their mean and ``m*`` that of a resample, resamples about no difference
     average ``m* - m``, so ``p = (1 + number of |m* - m| >= |m|) / (1 + resamples)``.
+    There is no p of fewer than ``LEAST_QUERIES`` differences.
 
     Source: Efron and Tibshirani 1993, section 16.4; Sakai, *Evaluating evaluation
     metrics based on the bootstrap*, SIGIR 2006.
@@ -165,9 +223,10 @@ def paired_bootstraps(
     least = np.abs(means) - ROUNDING
     reached = np.abs(drawn_means(changes, resamples, seed) - means) >= least
     chances = (1 + np.count_nonzero(reached, axis=0)) / (1 + resamples)
+    counts = np.count_nonzero(~np.isnan(changes), axis=0)
     return [
-        Difference(each.mean, each.low, each.high, float(p))
-        for each, p in zip(found, chances, strict=True)
+        Difference(each.mean, each.low, each.high, float(p) if count >= LEAST_QUERIES else None)
+        for each, p, count in zip(found, chances, counts, strict=True)
     ]
 
 
@@ -177,18 +236,41 @@ def bootstraps(columns: Values, *, resamples: int, level: float, seed: int) -> l
     Raises:
         UsageError: As ``bootstrap``.
     """
+    require_sense(resamples, level)
+    if np.isnan(columns).all(axis=0).any():
+        raise UsageError(
+            "There is no mean: no query has anything to find; judge by labels that two images at "
+            "least share, or ask other queries."
+        )
+    means = np.nanmean(columns, axis=0)
+    low, high = quantiles(drawn_means(columns, resamples, seed), level)
+    return [Estimate(*map(float, each)) for each in zip(means, low, high, strict=True)]
+
+
+def require_sense(resamples: int, level: float) -> None:
+    """Refuse an interval that none can be.
+
+    Raises:
+        UsageError: It is.
+    """
     if resamples < 1 or not 0 < level < 1:
         raise UsageError(
             f"An interval of level {level} from {resamples} resamples makes no sense: take a "
             "level between 0 and 1 and one resample or more."
         )
-    if np.isnan(columns).all(axis=0).any():
-        raise UsageError("There is no mean: no query has anything to find.")
-    means = np.nanmean(columns, axis=0)
+
+
+def quantiles(drawn: Values, level: float) -> Values:
+    """Take the two quantiles of each column of averages that an interval lies between.
+
+    As ``numpy.quantile`` computes them, which takes ten times as long for many columns.
+    """
+    ordered = np.sort(np.ascontiguousarray(drawn.T), axis=1)
     tail = (1 - level) / 2
-    drawn = drawn_means(columns, resamples, seed)
-    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
-    return [Estimate(*map(float, each)) for each in zip(means, low, high, strict=True)]
+    places = np.array([tail, 1 - tail]) * (len(drawn) - 1)
+    below = np.floor(places).astype(np.int64)
+    low, high = ordered[:, below], ordered[:, np.minimum(below + 1, len(drawn) - 1)]
+    return np.asarray(low + (places - below) * (high - low)).T
 
 
 def drawn_means(columns: Values, resamples: int, seed: int) -> Values:

@@ -33,7 +33,8 @@ class Run:
 
     Raises:
         UsageError: The shapes do not fit, a query is there twice, a line names an
-            image twice or goes on after its end, or a score rises.
+            image twice or goes on after its end, an image_id is below ``NO_IMAGE``, or a
+            score rises.
     """
 
     queries: tuple[str, ...]
@@ -54,6 +55,7 @@ class Run:
         if not self.depth:
             raise UsageError("A run has no hits at all: search for at least one.")
         require_unique(self.queries)
+        require_known(self.queries, self.image_ids)
         require_whole_lines(self.queries, self.image_ids)
         require_falling(self.queries, self.image_ids, self.scores)
 
@@ -79,6 +81,20 @@ def require_unique(queries: tuple[str, ...]) -> None:
         if query in seen:
             raise UsageError(f"The query {query!r} is there twice: name each query once.")
         seen.add(query)
+
+
+def require_known(queries: tuple[str, ...], image_ids: NDArray[np.int64]) -> None:
+    """Refuse what no image_id can be.
+
+    Raises:
+        UsageError: There is one below ``NO_IMAGE``.
+    """
+    if int(image_ids.min(initial=NO_IMAGE)) < NO_IMAGE:
+        line = int((image_ids < NO_IMAGE).any(axis=1).argmax())
+        raise UsageError(
+            f"The ranking of the query {queries[line]!r} names the image {image_ids[line].min()}: "
+            f"image_ids begin at 0, and {NO_IMAGE} fills up lines at their end."
+        )
 
 
 def require_whole_lines(queries: tuple[str, ...], image_ids: NDArray[np.int64]) -> None:

@@ -71,7 +71,10 @@ class Scores:
         values = self.of(metric)
         known = values[~np.isnan(values)]
         if not len(known):
-            raise UsageError(f"There is no mean {metric}: no query has anything to find.")
+            raise UsageError(
+                f"There is no mean {metric}: no query has anything to find; judge by labels that "
+                "two images at least share, or ask other queries."
+            )
         return float(known.mean())
 
     def of(self, metric: str) -> NDArray[np.float64]:
@@ -133,7 +136,9 @@ class Scores:
         )
 
 
-def score_run(run: Run, qrels: Qrels, *, ks: Sequence[int], is_whole: bool) -> Scores:
+def score_run(
+    run: Run, qrels: Qrels, *, ks: Sequence[int], is_whole: bool, findable: int | None = None
+) -> Scores:
     """Judge a run, and compute every metric of every query.
 
     Args:
@@ -143,6 +148,8 @@ def score_run(run: Run, qrels: Qrels, *, ks: Sequence[int], is_whole: bool) -> S
         is_whole: Whether every image is ranked, as far as the searcher can find it.
             Only then there are ``ap`` and ``r_precision``, and ``ap_trapezoid`` and
             ``mp@k`` if the protocol is that of the revisited Oxford and Paris.
+        findable: How many images a query can find at all, where that is known: no run
+            of that depth can be searched deeper, however much junk is in it.
 
     Returns:
         Metrics ``precision@k``, ``fpr@k``, ``recall@k``, ``hit_rate@k``, ``ndcg@k``
@@ -157,7 +164,7 @@ def score_run(run: Run, qrels: Qrels, *, ks: Sequence[int], is_whole: bool) -> S
     require_ks(run, cutoffs, is_whole)
     judged = qrels.judge(run)
     clean = judged.without_junk()
-    if not is_whole:
+    if not is_whole and (findable is None or run.depth < findable):
         require_enough(judged, clean, cutoffs[-1])
     values = {f"{name}@{k}": metric(clean, k) for name, metric in AT_K.items() for k in cutoffs}
     values["mrr"] = reciprocal_rank(clean)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from lookalike.errors import UsageError
+from lookalike.evaluation.judging.intervals import (
+    LEVEL,
+    RESAMPLES,
+    Estimate,
+    estimates_of_groups,
+)
 from lookalike.evaluation.judging.scoring import Scores
 
 __all__ = ["ClassRow", "QueryRow", "best_queries", "per_class", "worst_queries"]
@@ -21,11 +27,14 @@ class ClassRow:
         label: Its name.
         queries: How many of it have something to find.
         metrics: The mean of each metric over these.
+        intervals: The same means with their intervals; empty where there is one query,
+            which says nothing about others.
     """
 
     label: str
     queries: int
     metrics: dict[str, float]
+    intervals: dict[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +52,48 @@ class QueryRow:
     positives: int
 
 
-def per_class(scores: Scores, metrics: Sequence[str]) -> list[ClassRow]:
+def per_class(
+    scores: Scores,
+    metrics: Sequence[str],
+    *,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> list[ClassRow]:
     """Average metrics over the queries of each class, sorted by label.
 
     A class of which no query has anything to find is left out, as its queries are
     left out of the means over all.
 
+    Args:
+        scores: Of all queries.
+        metrics: Which.
+        resamples: How often the queries of a class are drawn for its intervals.
+        level: Of the intervals.
+        seed: Equal seeds draw equal queries.
+
     Returns:
-        No rows where queries have no labels.
+        No rows where queries have no labels, or no metric is named.
 
     Raises:
-        UsageError: There is no such metric.
+        UsageError: There is no such metric, or resamples or level make no sense.
     """
     values = [scores.of(metric) for metric in metrics]
-    if scores.groups is None:
-        return []
     is_asked = scores.positives > 0
+    if scores.groups is None or not values or not is_asked.any():
+        return []
     labels, codes = np.unique(
         np.array(scores.groups, dtype=object)[is_asked].astype(str), return_inverse=True
     )
     counts = np.bincount(codes, minlength=len(labels))
-    means = [np.bincount(codes, each[is_asked], minlength=len(labels)) / counts for each in values]
-    return [
-        ClassRow(
-            label,
-            int(counts[line]),
-            {metric: float(mean[line]) for metric, mean in zip(metrics, means, strict=True)},
-        )
-        for line, label in enumerate(labels.tolist())
-    ]
+    columns = np.stack([each[is_asked] for each in values], axis=1)
+    found = estimates_of_groups(columns, codes, resamples=resamples, level=level, seed=seed)
+    rows = []
+    for label, count, line in zip(labels.tolist(), counts.tolist(), found, strict=True):
+        named = dict(zip(metrics, line, strict=True))
+        means = {metric: each.mean for metric, each in named.items()}
+        rows.append(ClassRow(label, count, means, named if count > 1 else {}))
+    return rows
 
 
 def worst_queries(scores: Scores, metric: str, count: int) -> list[QueryRow]:

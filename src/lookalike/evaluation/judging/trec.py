@@ -8,6 +8,7 @@ Source: the README of trec_eval, https://github.com/usnistgov/trec_eval.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ __all__ = ["read_trec_qrels", "read_trec_run", "write_trec_qrels", "write_trec_r
 
 RUN_FIELDS = 6
 QRELS_FIELDS = 4
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+MOST_IMAGES = 2**31 - 1
+MOST_SCORE = float(np.finfo(np.float32).max)
 SEPARATES = re.compile(r"[\s%]")
 
 Names = Sequence[str] | Mapping[int, str]
@@ -80,7 +84,7 @@ def read_trec_run(file: Path, *, images: Sequence[str] | None = None) -> Run:
     places = None if images is None else {name: place for place, name in enumerate(images)}
     found: dict[str, list[tuple[float, int]]] = {}
     for number, (query, _, image, _, score, _) in fields_of(file, RUN_FIELDS):
-        hit = (number_in(score, file, number), image_at(image, places, file, number))
+        hit = (score_in(score, file, number), image_at(image, places, file, number))
         found.setdefault(query, []).append(hit)
     if not found:
         raise UsageError(f"The file {file} holds no run: it has no lines.")
@@ -131,7 +135,7 @@ def read_trec_qrels(file: Path, *, images: Sequence[str] | None = None) -> Liste
         grades, image_id = found.setdefault(query, {}), image_at(image, places, file, number)
         if image_id in grades:
             raise UsageError(f"Line {number} of {file} judges {image!r} for {query!r} again.")
-        grades[image_id] = max(0, int(number_in(grade, file, number)))
+        grades[image_id] = max(0, whole_number_in(grade, file, number))
     return ListedQrels(tuple(found), list(found.values()))
 
 
@@ -173,7 +177,13 @@ def image_at(name: str, places: Mapping[str, int] | None, file: Path, number: in
         UsageError: There is no such image.
     """
     if places is None:
-        return int(number_in(name, file, number))
+        image_id = whole_number_in(name, file, number)
+        if not 0 <= image_id <= MOST_IMAGES:
+            raise UsageError(
+                f"Line {number} of {file} names the image {name!r}: without names, images are "
+                f"numbered from 0 to {MOST_IMAGES}."
+            )
+        return image_id
     if name not in places:
         raise UsageError(
             f"Line {number} of {file} names {name!r}, which is none of the {len(places)} images."
@@ -181,16 +191,36 @@ def image_at(name: str, places: Mapping[str, int] | None, file: Path, number: in
     return places[name]
 
 
-def number_in(text: str, file: Path, number: int) -> float:
-    """Read a number.
+def whole_number_in(text: str, file: Path, number: int) -> int:
+    """Read an integer, of any size.
 
     Raises:
         UsageError: It is none.
     """
+    if not WHOLE.fullmatch(text):
+        raise UsageError(
+            f"Line {number} of {file} has {text!r} where TREC's form has a whole number."
+        )
+    return int(text)
+
+
+def score_in(text: str, file: Path, number: int) -> float:
+    """Read a score.
+
+    Raises:
+        UsageError: It is no number, or none that a ranking can be put in order by.
+    """
     try:
-        return float(text)
+        score = float(text)
     except ValueError:
-        raise UsageError(f"Line {number} of {file} has {text!r} for a number.") from None
+        score = math.nan
+    # NaN is within no bounds.
+    if not -MOST_SCORE <= score <= MOST_SCORE:
+        raise UsageError(
+            f"Line {number} of {file} has {text!r} for a score: write a number of the range of "
+            "float32."
+        )
+    return score
 
 
 def encoded(name: str) -> str:

@@ -13,11 +13,14 @@ from lookalike.evaluation.judging.runs import Run
 from lookalike.evaluation.judging.scoring import Scores, score_run
 from lookalike.evaluation.matrix.embedded import Embedded, Listener
 from lookalike.evaluation.matrix.ranking import answered, exact_runs, joined_runs
-from lookalike.index import ExactIndex
+from lookalike.index import ExactIndex, Index
+from lookalike.index.flat import FlatIndex
 
 __all__ = ["ANN_DEPTHS", "Exact", "depth_of", "scored"]
 
 ANN_DEPTHS = (1, *range(10, 101, 10))
+# Rows as float32 in memory, beyond which they are read where they lie.
+FLAT_BYTES = 4 << 30
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +40,7 @@ class Exact:
     ks: tuple[int, ...]
     is_whole: bool
     tell: Listener
+    _flat: Index | None = field(default=None, init=False)
     _top: Run | None = field(default=None, init=False)
     _scores: dict[str, Scores] | None = field(default=None, init=False)
 
@@ -45,13 +49,17 @@ class Exact:
         """How deep every kept ranking is."""
         return depth_of(self.judgements, self.ks, self.embedded.findable)
 
+    def lend(self, index: Index) -> None:
+        """Let exact search use a flat index that was built anyway."""
+        if isinstance(index, FlatIndex):
+            self._flat = index
+
     def search(self) -> Run:
         """Find the first few of each ranking: as many as any metric at k, or ann_recall, needs."""
         if self._top is None:
             self.tell("searching exactly", 0, 0)
-            rows, dead = self.embedded.rows, self.embedded.dead
-            index = ExactIndex([rows], dim=self.embedded.dim, dead=dead)
-            self._top = answered(index, self.embedded, self._kept)
+            self._top = answered(self._flat or self._built(), self.embedded, self._kept)
+            self._flat = None
         return self._top
 
     def image_ids(self, k: int) -> NDArray[np.int64]:
@@ -73,6 +81,13 @@ class Exact:
     def run(self) -> Run:
         """The ranking as deep as the metrics at k need."""
         return joined_runs([self.search()], self.depth)
+
+    def _built(self) -> Index:
+        """Build what answers many queries fastest, if the memory takes it; both answer alike."""
+        rows, dim, dead = self.embedded.rows, self.embedded.dim, self.embedded.dead
+        if 4 * rows.size > FLAT_BYTES:
+            return ExactIndex([rows], dim=dim, dead=dead)
+        return FlatIndex([rows], dim=dim, dead=dead)
 
     @property
     def _kept(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.evaluation.datasets.sets import ImageSet
-from lookalike.evaluation.judging.intervals import estimates
+from lookalike.evaluation.judging.intervals import Estimate, estimates
 from lookalike.evaluation.judging.protocol import JUNK
 from lookalike.evaluation.judging.runs import NO_IMAGE, Run
 from lookalike.evaluation.judging.scoring import Scores
@@ -25,8 +25,8 @@ from lookalike.evaluation.machine import installed, machine
 from lookalike.evaluation.matrix.building import Built, one_thread
 from lookalike.evaluation.matrix.embedded import Embedded, Listener
 from lookalike.evaluation.matrix.exact import Exact, scored
-from lookalike.evaluation.matrix.finding import ann_recalls, curve
-from lookalike.evaluation.matrix.ranking import answered, joined_runs
+from lookalike.evaluation.matrix.finding import Found, curve, found_by
+from lookalike.evaluation.matrix.ranking import joined_runs
 from lookalike.evaluation.matrix.results import FORMAT
 from lookalike.evaluation.matrix.timing import batch_qps, single_latency
 from lookalike.evaluation.matrix.wishes import EvalWish
@@ -71,14 +71,18 @@ def measure(
         UsageError: No query has anything to find.
     """
     is_whole = built.config.is_exact and exact.is_whole
-    # With all threads; ranking all images finds the first few on the way.
-    whole = exact.scores if is_whole else None
+    exact.lend(built.index)
+    # Exact search is done once for all indexes, with all threads; ranking all images
+    # finds the first few on the way.
+    by_protocol = exact.scores if built.config.is_exact else {}
     exact.search()
+    tell(f"asking {built.name}", 0, 0)
+    found = found_by(built, exact)
+    run = found.run
     with one_thread():
-        index = described(built, exact, tell)
-        run = exact.run if is_whole else found_by(built, exact)
+        index = described(built, exact, found, wish, tell)
     tell(f"judging {built.name}", 0, 0)
-    by_protocol = whole or scored(run, exact.judgements, exact.ks, is_whole=False)
+    by_protocol = by_protocol or scored(run, exact.judgements, exact.ks, is_whole=False)
     scores = together(run, by_protocol)
     facts = {
         "format": FORMAT,
@@ -103,18 +107,16 @@ def measure(
     return Measured(facts, joined_runs([run], exact.depth), scores)
 
 
-def found_by(built: Built, exact: Exact) -> Run:
-    """Ask an index all queries, as deep as the metrics at k need."""
-    return answered(built.index, exact.embedded, exact.depth, params=built.params)
-
-
-def described(built: Built, exact: Exact, tell: Listener) -> dict[str, Any]:
+def described(
+    built: Built, exact: Exact, found: Found, wish: EvalWish, tell: Listener
+) -> dict[str, Any]:
     """Say what was built, what that took, and what it finds in which time."""
     embedded = exact.embedded
     tell(f"timing {built.name}", 0, 0)
     latency = single_latency(built, embedded.queries, built.params)
     qps = batch_qps(built, embedded.queries, built.params)
-    tell(f"comparing {built.name} with exact search", 0, 0)
+    recalls = estimated(found.recalls, wish)
+    tell(f"drawing the curve of {built.name}", 0, 0)
     return {
         "name": built.name,
         "config": described_config(built),
@@ -125,7 +127,11 @@ def described(built: Built, exact: Exact, tell: Listener) -> dict[str, Any]:
         "rows": len(embedded.rows) - len(embedded.dead),
         "latency_ms": latency,
         "batch_qps": qps,
-        "ann_recall": ann_recalls(built, exact),
+        "ann_recall": {k: each.mean for k, each in recalls.items()},
+        "ann_recall_intervals": {
+            k: {"low": each.low, "high": each.high} for k, each in recalls.items()
+        },
+        "ann_recall_queries": len(found.recalls),
         "curve": curve(built, exact, next(iter(exact.judgements.values()), None)),
         "remarks": built.remarks,
     }
@@ -171,7 +177,7 @@ def together(run: Run, by_protocol: Mapping[str, Scores]) -> Scores:
     return Scores(run.queries, values, first.positives, first.groups)
 
 
-def estimated(scores: Scores, wish: EvalWish) -> Mapping[str, Any]:
+def estimated(scores: Scores, wish: EvalWish) -> Mapping[str, Estimate]:
     """Average every metric, with its interval."""
     if not scores.values:
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,14 @@ from lookalike.evaluation.matrix.embedded import Embedded
 from lookalike.index import Index, SearchParams
 from lookalike.vectors import unit_rows
 
-__all__ = ["answered", "exact_runs", "joined_runs", "run_without_self"]
+__all__ = ["answered", "exact_runs", "joined_runs", "run_without_self", "spread"]
 
 # A block of rankings has so many places: what is computed of it takes some 50 bytes each.
 PLACES_AT_ONCE = 2_000_000
 FEWEST_AT_ONCE = 8
 ROWS_AT_ONCE = 8192
+# Rows are kept as float64, as scores are summed, up to so much memory.
+WIDE_BYTES = 1 << 30
 QUERIES_AT_ONCE = 1024
 SIGN = np.uint32(1 << 31)
 
@@ -28,26 +31,38 @@ def answered(
     depth: int,
     *,
     params: SearchParams | None = None,
-    first: int | None = None,
+    lines: NDArray[np.int64] | None = None,
 ) -> Run:
-    """Ask an index all queries, or the first few, and take each query itself out of its answer.
+    """Ask an index all queries, or some, and take each query itself out of its answer.
 
     Args:
         index: Over the rows of the images.
         embedded: Images and queries.
         depth: How many images to find for each.
         params: What to search with; what the index has been set to if None.
-        first: How many queries.
+        lines: Which queries, in rising order; all if None.
     """
-    count = len(embedded.names) if first is None else min(first, len(embedded.names))
+    chosen = np.arange(len(embedded.names)) if lines is None else lines
     runs = []
-    for start in range(0, count, QUERIES_AT_ONCE):
-        part = slice(start, min(start + QUERIES_AT_ONCE, count))
+    for start in range(0, len(chosen), QUERIES_AT_ONCE):
+        part = chosen[start : start + QUERIES_AT_ONCE]
         own = embedded.self_ids[part]
         asked = min(depth + int((own >= 0).any()), index.size)
         found = index.search(embedded.queries[part], asked, params=params)
-        runs.append(run_without_self(embedded.names[part], found.rows, found.scores, own, depth))
+        names = tuple(embedded.names[line] for line in part.tolist())
+        runs.append(run_without_self(names, found.rows, found.scores, own, depth))
     return joined_runs(runs, depth)
+
+
+def spread(count: int, most: int) -> NDArray[np.int64]:
+    """Choose up to ``most`` lines of ``count``, evenly spaced.
+
+    Queries stand in the order of their paths, so that the first few would be those of
+    the first classes.
+    """
+    if count <= most:
+        return np.arange(count)
+    return (np.arange(most) * count) // most
 
 
 def exact_runs(embedded: Embedded) -> Iterator[Run]:
@@ -56,12 +71,17 @@ def exact_runs(embedded: Embedded) -> Iterator[Run]:
     Equal scores are ordered by image_id. The query itself is left out by its
     image_id, and so are images without an embedding, for which lines have room.
     """
-    rows = float_rows(embedded)
-    depth = len(rows) - int((embedded.self_ids >= 0).all())
-    step = max(FEWEST_AT_ONCE, PLACES_AT_ONCE // max(1, len(rows)))
+    count = len(embedded.rows)
+    rows, places = without_copies(float_rows(embedded))
+    if 2 * rows.nbytes <= WIDE_BYTES:
+        rows = rows.astype(np.float64)
+    depth = count - int((embedded.self_ids >= 0).all())
+    step = max(FEWEST_AT_ONCE, PLACES_AT_ONCE // max(1, count))
     for start in range(0, len(embedded.names), step):
         part = slice(start, start + step)
-        scores = embedded.queries[part] @ rows.T
+        scores = products(unit_rows(embedded.queries[part]), rows)
+        if len(rows) < count:
+            scores = scores[:, places]
         scores[:, embedded.dead] = -np.inf
         own = embedded.self_ids[part]
         lines = np.flatnonzero(own >= 0)
@@ -76,6 +96,40 @@ def float_rows(embedded: Embedded) -> NDArray[np.float32]:
         part = slice(start, start + ROWS_AT_ONCE)
         rows[part] = unit_rows(embedded.rows[part])
     return rows
+
+
+def without_copies(
+    rows: NDArray[np.float32],
+) -> tuple[NDArray[np.floating[Any]], NDArray[np.int64]]:
+    """Keep one of equal rows: whatever is computed of it then holds for all of them.
+
+    Returns:
+        The rows that differ ``(u, dim)``, and which of them each row is ``(n,)``.
+    """
+    firsts: dict[bytes, int] = {}
+    # Adding 0 makes a 0 of -0.
+    numbers = [firsts.setdefault((row + np.float32(0)).tobytes(), len(firsts)) for row in rows]
+    places = np.array(numbers, dtype=np.int64)
+    if len(firsts) == len(rows):
+        return rows, places
+    _, kept = np.unique(places, return_index=True)
+    return rows[kept], places
+
+
+def products(
+    queries: NDArray[np.float32], rows: NDArray[np.floating[Any]]
+) -> NDArray[np.float32]:
+    """Score each row for each query, summed in float64 and rounded once, as ``exact_scores`` does.
+
+    A product of float32 gives the last bits according to where a row stands in a
+    block: the ranking of all images would not begin with what exact search finds.
+    """
+    wide = queries.astype(np.float64)
+    scores = np.empty((len(queries), len(rows)), dtype=np.float32)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        scores[:, part] = wide @ rows[part].astype(np.float64, copy=False).T
+    return np.clip(scores, -1, 1, out=scores)
 
 
 def ranked(names: tuple[str, ...], scores: NDArray[np.float32], depth: int) -> Run:

@@ -21,12 +21,13 @@ from lookalike.evaluation.reports.reading import (
     references,
     short_names,
 )
-from lookalike.evaluation.reports.tables import class_metric, p_text
+from lookalike.evaluation.reports.tables import class_metric, resamples_of
 from lookalike.evaluation.reports.wording import (
     bytes_text,
     count_text,
     interval_text,
     listed,
+    p_text,
     seconds_text,
     share,
     signed,
@@ -291,17 +292,23 @@ def comparison_answers(comparison: Mapping[str, Any]) -> list[Answer]:
     is_second = found["mean"] > 0
     means = (found["second"], found["first"]) if is_second else (found["first"], found["second"])
     ends = sorted(abs(found[end]) for end in ("low", "high"))
-    if found["low"] > 0 or found["high"] < 0:
+    p, resamples = found.get("p"), resamples_of(comparison)
+    if p is None:
+        verdict = (
+            f"**Too few queries to tell**: {metric} {share(found['first'])} against "
+            f"{share(found['second'])}, over {comparison['queries']:,} that both answer."
+        )
+    elif found["low"] > 0 or found["high"] < 0:
         verdict = (
             f"**{names[int(is_second)]}**: {metric} **{share(means[0])}** against "
             f"{share(means[1])}, a difference of {share(abs(found['mean']))} "
-            f"({share(ends[0])} to {share(ends[1])}, p {p_of(found)})."
+            f"({share(ends[0])} to {share(ends[1])}, p {p_of(p, resamples)})."
         )
     else:
         verdict = (
             f"**Neither is shown to be better**: {metric} {share(found['first'])} against "
             f"{share(found['second'])}, a difference of {signed(found['mean'])} "
-            f"({signed(found['low'])} to {signed(found['high'])}, p {p_of(found)})."
+            f"({signed(found['low'])} to {signed(found['high'])}, p {p_of(p, resamples)})."
         )
     moved = (
         f"**{counts['rose']:,}** of {comparison['queries']:,} queries are answered better by "
@@ -310,9 +317,9 @@ def comparison_answers(comparison: Mapping[str, Any]) -> list[Answer]:
     return [Answer("Which is better?", verdict), Answer("What moved?", moved)]
 
 
-def p_of(found: Mapping[str, Any]) -> str:
+def p_of(p: float, resamples: int) -> str:
     """Write a p-value with its sign of relation."""
-    text = p_text(float(found["p"]))
+    text = p_text(p, resamples)
     return text.replace(" ", "\u00a0") if text.startswith("<") else f"=\u00a0{text}"
 
 

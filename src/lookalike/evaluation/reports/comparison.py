@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.evaluation.datasets.sets import ImageSet
+from lookalike.evaluation.judging.intervals import LEAST_QUERIES
 from lookalike.evaluation.reports import plots
 from lookalike.evaluation.reports.answers import comparison_answers, run_names
 from lookalike.evaluation.reports.markup import (
@@ -82,6 +83,8 @@ def differences(comparison: Mapping[str, Any], names: Sequence[str]) -> str:
         f"{level:g} % intervals over the same queries: one that crosses the line shows no "
         "difference, and of many metrics a few leave it by chance."
     )
+    if any(each.get("p") is None for each in comparison["differences"].values()):
+        caption += f" Below {LEAST_QUERIES} queries neither bars nor means tell much."
     drawn = figure_html(
         "differences",
         "Difference of each metric",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from lookalike.evaluation.judging.intervals import LEAST_QUERIES, RESAMPLES
 from lookalike.evaluation.reports.reading import (
     Result,
     by_encoder,
@@ -26,6 +28,7 @@ from lookalike.evaluation.reports.wording import (
     bytes_text,
     count_text,
     interval_text,
+    p_text,
     seconds_text,
     share,
     signed,
@@ -42,6 +45,7 @@ __all__ = [
     "k_table",
     "markdown_of",
     "markdown_tables",
+    "resamples_of",
     "rows_of",
     "whole_table",
 ]
@@ -417,8 +421,9 @@ def difference_table(comparison: Mapping[str, Any]) -> Table:
         Column("first"),
         Column("second"),
         Column("difference", "second minus first, mean over the same queries"),
-        Column("p", "how often a difference as large would come of chance alone"),
+        Column("p", f"how often chance alone does as much; none below {LEAST_QUERIES} queries"),
     ]
+    resamples = resamples_of(comparison)
     rows = [
         [
             Cell(name, name),
@@ -429,7 +434,7 @@ def difference_table(comparison: Mapping[str, Any]) -> Table:
                 found["mean"],
                 f"{signed(found['low'])} to {signed(found['high'])}",
             ),
-            number(found.get("p"), p_text),
+            number(found.get("p"), partial(p_text, resamples=resamples)),
         ]
         for name, found in comparison["differences"].items()
     ]
@@ -444,6 +449,6 @@ def compared_cell(comparison: Mapping[str, Any], which: str, name: str) -> Cell:
     return whole if is_same else number(mean, share)
 
 
-def p_text(p: float) -> str:
-    """Write a p-value; what is below a thousandth as that."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+def resamples_of(comparison: Mapping[str, Any]) -> int:
+    """Look up how many resamples the differences come of."""
+    return int(comparison["first"]["parameters"].get("resamples") or RESAMPLES)

@@ -12,6 +12,7 @@ __all__ = [
     "interval_text",
     "listed",
     "metric_title",
+    "p_text",
     "seconds_text",
     "share",
     "signed",
@@ -48,6 +49,20 @@ def signed(value: float, digits: int = 3) -> str:
     if float(text) == 0:
         return f"{0:.{digits}f}"
     return text.replace("-", "\u2212")
+
+
+def p_text(p: float | None, resamples: int) -> str:
+    """Write a p-value; the smallest that so many resamples can give as a bound.
+
+    Args:
+        p: None where too few queries were compared.
+        resamples: How many there were: no p is below one of ``resamples + 1``.
+    """
+    if p is None:
+        return "\u2013"
+    if p * (resamples + 1) < 1.5:
+        return f"< {2 / (resamples + 1):.1g}"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def seconds_text(seconds: float) -> str:
