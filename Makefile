@@ -43,7 +43,7 @@ $(VENV)/.check: $(VENV)/.test
 $(HEAVY)/.done: $(PINS)
 	@$(PYTHON) -m venv $(HEAVY)
 	@echo "Installing torch and the field's encoders into $(HEAVY) ..."
-	@$(HEAVY)/bin/python $(INSTALL) '.[test,train,timm,clip,hf,export]' 'torch==2.13.0'
+	@$(HEAVY)/bin/python $(INSTALL) '.[test,train,timm,clip,hf,export,umap]' 'torch==2.13.0'
 	@touch $@
 
 demo: $(VENV)/.core
@@ -68,6 +68,9 @@ bench: $(VENV)/.test $(HEAVY)/.done
 	$(HEAVY)/bin/python bench/encoders.py
 	$(BIN)/python bench/extraction.py
 	$(BIN)/python bench/first_answer.py
+	$(BIN)/python bench/quality.py
+	$(BIN)/python bench/evaluation.py
+	$(BIN)/python bench/map_layout.py
 
 $(PEERS)/.done: $(PINS) bench/requirements.txt
 	@$(PYTHON) -m venv $(PEERS)

@@ -108,6 +108,7 @@ def test_principal_components_by_hand():
 
 
 @pytest.mark.filterwarnings("ignore")  # what its import says
+@pytest.mark.heavy
 def test_umap_keeps_groups_together():
     pytest.importorskip("umap")
     rows, numbers = groups(60, 50, 40)
