@@ -59,16 +59,10 @@ NARROW = Look(352, is_narrow=True)
 
 
 def new_figure(look: Look, height: float) -> Any:
-    """Make an empty figure, its sizes in pixels.
+    """Make an empty figure, its sizes in pixels, within ``plain_settings``."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
-    Raises:
-        MissingExtra: matplotlib is not installed.
-    """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("plot", "Drawing a plot") from error
     size = (look.width / POINTS_PER_INCH, height / POINTS_PER_INCH)
     figure = Figure(figsize=size, dpi=POINTS_PER_INCH, facecolor=GROUND)
     FigureCanvasAgg(figure)
@@ -167,8 +161,15 @@ def in_page_colours(svg: str) -> str:
 
 @contextmanager
 def plain_settings(more: Mapping[str, Any] | None = None) -> Iterator[None]:
-    """Draw by matplotlib's defaults and ours, whatever the user's own file of settings says."""
-    import matplotlib
+    """Draw by matplotlib's defaults and ours, whatever the user's own file of settings says.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise MissingExtra("plot", "Drawing a plot") from error
 
     with matplotlib.rc_context(), warnings.catch_warnings():
         # A letter that the typeface lacks is an empty box in a file, and whole on a page.
