@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from lookalike.encoders import Encoder
 from lookalike.errors import UsageError
+from lookalike.evaluation.datasets import open_set
 from lookalike.evaluation.judging.from_gallery import qrels_from_gallery
 from lookalike.evaluation.judging.from_searcher import run_of
 from lookalike.evaluation.judging.scoring import score_run
@@ -61,6 +63,25 @@ def test_folders_of_a_gallery_judge_it(gallery, photos):
 
 def test_a_number_is_a_label_too(gallery):
     assert qrels_from_gallery(gallery, "year").groups == ("1900", "1910", "1910", "1920", "1920")
+
+
+def test_labels_have_one_form_in_galleries_and_tables(gallery, photos, encoder):
+    values = dict(zip(COLOURS, (1, 1.0, " red", "red ", "NaN"), strict=True))
+    rows = {name: {"kind": value} for name, value in values.items()}
+    add_images(gallery, photos, encoder, metadata=MetadataTable(rows))
+    (photos / "kinds.jsonl").write_text(
+        "".join(json.dumps({"path": name, **row}) + "\n" for name, row in rows.items())
+    )
+    assert qrels_from_gallery(gallery, "kind").groups == ("1", "1", "red", "red", "")
+    assert open_set(str(photos / "kinds.jsonl")).labels == ("1", "red", "red", "1")
+
+
+def test_names_of_folders_stay_as_they_are(tmp_path, photos, encoder):
+    (photos / "cold").rename(photos / "nan")
+    (photos / "warm").rename(photos / "1.0")
+    with Gallery.create(tmp_path / "named", encoder.space) as made:
+        add_images(made, photos, encoder)
+        assert set(qrels_from_gallery(made, "folder").groups) == {"", "1.0", "nan"}
 
 
 @pytest.mark.parametrize(

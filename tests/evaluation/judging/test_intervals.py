@@ -13,7 +13,9 @@ from lookalike.evaluation.judging.intervals import (
     differences,
     drawn_counts,
     estimates,
+    estimates_of_groups,
     paired_bootstrap,
+    quantiles,
 )
 from lookalike.evaluation.judging.scoring import Scores
 
@@ -104,19 +106,36 @@ def test_no_interval(values, options, sentence):
 
 
 def test_a_difference_by_hand():
-    # All 8 queries rose by 0.1: there is no other difference to draw.
-    first = np.linspace(0, 0.7, 8)
+    # All 10 queries rose by 0.1: there is no other difference to draw.
+    first = np.linspace(0, 0.9, 10)
     found = paired_bootstrap(first, first + 0.1, resamples=99)
     assert (found.mean, found.low, found.high) == pytest.approx((0.1, 0.1, 0.1))
     assert found.p == 1 / 100
 
 
-def test_two_queries_that_moved_apart():
-    # Of the four resamples of the differences -1, 3 about their mean 1, two average 0 and
-    # two lie 2 away: |m* - m| >= 1 in half of all draws.
-    found = paired_bootstrap(np.array([1.0, 0.0]), np.array([0.0, 3.0]), resamples=4000)
-    assert (found.mean, found.low, found.high) == (1, -1, 3)
-    assert found.p == pytest.approx(1 / 2, abs=0.03)
+def test_ten_queries_of_which_one_moved():
+    # A resample draws the one c times, c being binomial of 10 draws at 1 / 10, and averages
+    # c / 10: as far from 1 / 10 as that is from 0 unless c is 1.
+    second = np.zeros(10)
+    second[3] = 1
+    found = paired_bootstrap(np.zeros(10), second, resamples=4000)
+    assert found.mean == pytest.approx(0.1)
+    assert found.p == pytest.approx(1 - 10 * 0.1 * 0.9**9, abs=0.03)
+
+
+def test_of_few_queries_there_is_no_p():
+    first = np.linspace(0, 0.8, 9)
+    assert paired_bootstrap(first, first + 0.1).p is None
+    # Queries that one of the two lacks do not count.
+    assert paired_bootstrap(np.append(first, nan), np.append(first, 0.5)).p is None
+    assert paired_bootstrap(np.append(first, 0), np.append(first, 0.1)).p is not None
+
+
+def test_each_metric_counts_its_own_queries():
+    first = scores_of(a=np.zeros(12), b=[0] * 9 + [nan] * 3)
+    second = scores_of(a=np.ones(12), b=[1] * 9 + [nan] * 3)
+    found = differences(first, second, resamples=99)
+    assert (found["a"].p, found["b"].p) == (1 / 100, None)
 
 
 def test_equal_runs_do_not_differ():
@@ -159,6 +178,29 @@ def test_all_differences_at_once():
         assert found[name].p == alone.p
         assert found[name].mean == pytest.approx(second.mean(name) - first.mean(name))
         assert (found[name].low, found[name].high) == pytest.approx((alone.low, alone.high))
+
+
+def test_a_group_gets_what_it_would_get_alone():
+    dice = np.random.default_rng(14)
+    groups = np.array([2, 0, 1, 2, 0, 3, 2, 1, 2, 3, 0])
+    columns = dice.random((11, 2))
+    found = estimates_of_groups(columns, groups, resamples=300, level=0.8, seed=5)
+    assert len(found) == 4
+    for group in range(4):
+        for column in range(2):
+            alone = bootstrap(columns[groups == group, column], resamples=300, level=0.8, seed=5)
+            each = found[group][column]
+            assert (each.mean, each.low, each.high) == pytest.approx(
+                (alone.mean, alone.low, alone.high)
+            )
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_quantiles_are_those_of_numpy(level):
+    drawn = np.random.default_rng(15).random((137, 6))
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    np.testing.assert_allclose(quantiles(drawn, level), np.quantile(drawn, tails, axis=0))
+    np.testing.assert_array_equal(quantiles(drawn[:1], level), drawn[[0, 0]])
 
 
 def test_runs_that_cannot_be_paired():

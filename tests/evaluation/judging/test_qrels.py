@@ -77,10 +77,9 @@ def test_image_ids_of_a_gallery_need_not_be_positions():
         judgements.judge(run_with(["a"], [[12, 11]]))
 
 
-@pytest.mark.parametrize("image_id", [6, -2])
-def test_a_run_over_other_images_is_refused(image_id):
-    with pytest.raises(UsageError, match=f"the query 'q1' with the image {image_id}, which"):
-        leave_one_out().judge(run_with(["q0", "q1"], [[1, 2], [2, image_id]]))
+def test_a_run_over_other_images_is_refused():
+    with pytest.raises(UsageError, match="the query 'q1' with the image 6, which"):
+        leave_one_out().judge(run_with(["q0", "q1"], [[1, 2], [2, 6]]))
 
 
 def test_a_run_of_other_queries_is_refused():

@@ -37,6 +37,7 @@ def test_what_follows_the_end_has_no_score_to_speak_of():
         ([[1, 2], [4, 4]], None, ("a", "b"), "the query 'b' names an image twice"),
         ([[1, 2, 1], [4, 5, 6]], None, ("a", "b"), "the query 'a' names an image twice"),
         ([[1, 2], [-1, 4]], None, ("a", "b"), "the query 'b' has a gap"),
+        ([[1, 2], [4, -2]], None, ("a", "b"), "the query 'b' names the image -2"),
         ([[1, 2], [3, 4]], [[1, 0], [0, 1]], ("a", "b"), "scores of the query 'b' rise"),
         ([[1, 2], [3, 4]], [[1, np.nan], [1, 0]], ("a", "b"), "scores of the query 'a' rise"),
         ([[], []], None, ("a", "b"), "no hits at all"),

@@ -93,6 +93,15 @@ def test_junk_in_a_run_that_was_cut_off_costs_depth():
     assert score_run(run, qrels, ks=[3], is_whole=True).of("precision@3").tolist() == [1 / 3, 1 / 3]
 
 
+def test_of_a_run_as_deep_as_there_are_images_nothing_is_cut_off():
+    qrels = ListedQrels(["a", "b"], [[1], [2]], junk=[[0], []])
+    run = run_with(["a", "b"], [[0, 1, 3], [0, 1, 2]])
+    scores = score_run(run, qrels, ks=[3], is_whole=False, findable=3)
+    assert scores.of("precision@3").tolist() == [1 / 3, 1 / 3]
+    with pytest.raises(UsageError, match="search deeper"):
+        score_run(run, qrels, ks=[3], is_whole=False, findable=4)
+
+
 def test_a_ranking_that_ended_by_itself_is_not_cut_off():
     qrels = ListedQrels(["a"], [[1]], junk=[[0]])
     run = run_with(["a"], [[0, 1, -1]])

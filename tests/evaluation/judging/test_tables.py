@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,8 @@ def scores_of(values, positives=None, groups=None, names="abcde"):
 
 def test_a_row_for_each_class_with_something_to_find():
     scores = scores_of([0.5, 1, 0.25, nan, 0], groups=("owl", "cat", "owl", "emu", "cat"))
-    assert per_class(scores, ["ap", "precision@1"]) == [
+    rows = per_class(scores, ["ap", "precision@1"])
+    assert [replace(row, intervals={}) for row in rows] == [
         ClassRow("cat", 2, {"ap": 0.5, "precision@1": 0.5}),
         ClassRow("owl", 2, {"ap": 0.375, "precision@1": 0}),
     ]
@@ -37,6 +40,17 @@ def test_a_row_for_each_class_with_something_to_find():
 
 def test_without_labels_there_are_no_classes():
     assert per_class(scores_of([0.5, 1]), ["ap"]) == []
+
+
+def test_each_class_has_its_own_interval():
+    values = [0.5, 1, 0.25, nan, 0, 0.75]
+    scores = scores_of(values, groups=("owl", "cat", "owl", "owl", "cat", "emu"), names="abcdef")
+    rows = per_class(scores, ["ap"], resamples=200, level=0.9, seed=3)
+    options = {"resamples": 200, "level": 0.9, "seed": 3}
+    cat, owl = (bootstrap(np.array(each), **options) for each in ([1.0, 0.0], [0.5, 0.25]))
+    # One query says nothing about others.
+    assert [row.intervals for row in rows] == [{"ap": cat}, {}, {"ap": owl}]
+    assert [row.metrics["ap"] for row in rows] == [0.5, 0.75, 0.375]
 
 
 def test_an_unknown_metric_is_named():
@@ -83,6 +97,18 @@ def test_two_runs_side_by_side():
     alone = paired_bootstrap(before, after, resamples=100)
     assert compared.differences["ap"].p == alone.p
     assert compared.differences["ap"].mean == pytest.approx(0.125)
+
+
+def test_rounding_moves_no_query():
+    # The same average precision, summed in another order.
+    before, after = (0.1 + 0.2 + 0.3) / 3, (0.3 + 0.2 + 0.1) / 3
+    assert before != after
+    compared = compare_runs(
+        scores_of([before, after, 0.5]), scores_of([after, before, 0.6]), resamples=10
+    )
+    assert compared.counts("ap") == (1, 0, 2)
+    assert compared.gained("ap", 9) == [Moved("c", 0.5, 0.6)]
+    assert compared.lost("ap", 9) == []
 
 
 def test_a_run_beside_itself():

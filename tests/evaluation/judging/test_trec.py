@@ -90,7 +90,10 @@ def test_scores_decide_the_order_of_what_others_wrote(tmp_path):
     [
         ("a Q0 1 1 0.5\n", "Line 1 of .* has 5 fields, and TREC's form 6"),
         ("a Q0 cat%201.jpg 1 0.5 x\na Q0 emu.jpg 2 0.4 x\n", "Line 2 of .* names 'emu.jpg'"),
-        ("a Q0 cat%201.jpg 1 best x\n", "Line 1 of .* has 'best' for a number"),
+        ("a Q0 cat%201.jpg 1 best x\n", "Line 1 of .* has 'best' for a score"),
+        ("a Q0 cat%201.jpg 1 nan x\n", "Line 1 of .* has 'nan' for a score"),
+        ("a Q0 cat%201.jpg 1 inf x\n", "has 'inf' for a score"),
+        ("a Q0 cat%201.jpg 1 1e39 x\n", "has '1e39' for a score: .* range of float32"),
         ("\n", "holds no run"),
     ],
 )
@@ -98,6 +101,33 @@ def test_a_file_that_is_no_run(tmp_path, text, sentence):
     (tmp_path / "run").write_text(text)
     with pytest.raises(UsageError, match=sentence):
         read_trec_run(tmp_path / "run", images=NAMES)
+
+
+@pytest.mark.parametrize("image", ["1.7", "1e3", "nan", "inf", "1_0", "-1", "-5", "2147483648"])
+def test_a_number_that_is_no_image_id(tmp_path, image):
+    (tmp_path / "run").write_text(f"a Q0 {image} 1 0.5 x\n")
+    (tmp_path / "qrels").write_text(f"a 0 {image} 1\n")
+    with pytest.raises(UsageError, match=rf"Line 1 of .* '{image}'"):
+        read_trec_run(tmp_path / "run")
+    with pytest.raises(UsageError, match=rf"Line 1 of .* '{image}'"):
+        read_trec_qrels(tmp_path / "qrels")
+
+
+def test_a_large_image_id_is_read_to_its_last_digit(tmp_path):
+    (tmp_path / "run").write_text("a Q0 2147483647 1 0.5 x\na Q0 2147483646 2 0.4 x\n")
+    assert read_trec_run(tmp_path / "run").image_ids.tolist() == [[2147483647, 2147483646]]
+
+
+@pytest.mark.parametrize("grade", ["1.5", "nan", "inf", "1e1", "good"])
+def test_a_grade_that_is_no_whole_number(tmp_path, grade):
+    (tmp_path / "qrels").write_text(f"a 0 1 {grade}\n")
+    with pytest.raises(UsageError, match=rf"Line 1 of .* has '{grade}' where .* whole number"):
+        read_trec_qrels(tmp_path / "qrels")
+
+
+def test_a_grade_below_nothing_is_nothing(tmp_path):
+    (tmp_path / "qrels").write_text("a 0 1 -1\na 0 2 +3\n")
+    assert read_trec_qrels(tmp_path / "qrels").answers_to("a") == {1: 0, 2: 3}
 
 
 def test_a_file_that_judges_twice(tmp_path):

@@ -224,7 +224,7 @@ def test_the_users_own_settings_change_nothing(tmp_path: Path):
 
 
 def test_a_missing_library_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
 
     with pytest.raises(MissingExtra, match=r"pip install 'lookalike\[plot\]'"):
         plots.plot_precision([made_result()])

@@ -320,3 +320,17 @@ def test_a_comparison_shows_the_verdict_the_differences_and_what_moved(
     assert len(page.classed("strip")) == 4
     assert len(page.classed("t0")) == 4
     assert "answers 3 more queries, left out here" in page.text
+
+
+def test_a_comparison_of_too_few_queries_says_so(tmp_path: Path, pictures: Path):
+    comparison = made_comparison()
+    comparison["first"]["set"]["root"] = str(pictures)
+    for each in comparison["differences"].values():
+        each["p"] = None
+
+    file = write_comparison({**comparison, "queries": 4}, tmp_path / "compare.html")
+
+    page = Page(file.read_text(encoding="utf-8"))
+    assert not page.wrong
+    assert "Too few queries to tell" in page.words
+    assert "Below 10 queries neither bars nor means tell much" in page.text

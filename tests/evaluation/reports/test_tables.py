@@ -18,6 +18,7 @@ from lookalike.evaluation.reports.tables import (
     markdown_of,
     whole_table,
 )
+from lookalike.evaluation.reports.wording import p_text
 
 
 def texts(table: Table) -> list[list[str]]:
@@ -155,6 +156,22 @@ def test_a_difference_of_too_few_queries_has_no_p():
     assert texts(difference_table(comparison))[0][-1] == "\u2013"
 
 
+@pytest.mark.parametrize(
+    ("p", "resamples", "text"),
+    [
+        (1 / 1001, 1000, "< 0.002"),
+        (2 / 1001, 1000, "0.002"),
+        (1 / 200, 199, "< 0.01"),
+        (4 / 10001, 10_000, "< 0.001"),
+        (1 / 10001, 10_000, "< 0.0002"),
+        (1.0, 1000, "1.000"),
+        (None, 1000, "\u2013"),
+    ],
+)
+def test_a_p_is_never_said_to_be_smaller_than_resamples_can_tell(p, resamples, text):
+    assert p_text(p, resamples) == text
+
+
 def test_differences_carry_intervals_and_p():
     table = difference_table(made_comparison())
 
@@ -163,3 +180,17 @@ def test_differences_carry_intervals_and_p():
     assert table.rows[0][3].note == "+0.020 to +0.080"
     # The second run's own precision@10 is of more queries than the two have in common.
     assert table.rows[1][2] == Cell("0.710", 0.71)
+
+
+def test_classes_and_what_an_index_finds_have_their_intervals():
+    result = made_result()
+    row = result["classes"][0]
+    name = next(iter(row["metrics"]))
+    row["intervals"] = {name: {"mean": row["metrics"][name], "low": 0.125, "high": 0.875}}
+    result["index"]["ann_recall"] = {"10": 0.5}
+    result["index"]["ann_recall_intervals"] = {"10": {"low": 0.25, "high": 0.75}}
+
+    classes = class_table([result])
+    assert "0.125–0.875" in [cell.note for line in classes.rows for cell in line]
+    indexes = index_table([result])
+    assert "0.250–0.750" in [cell.note for cell in indexes.rows[0]]

@@ -29,28 +29,10 @@ def pairs_listing(
     without one, or where it is empty, the grade is 1. Other columns are not looked at.
 
     Raises:
-        UsageError: A row has no image, or a grade that is none; a pair is there twice; or
-            no pair has both its pictures here.
+        UsageError: A row has no image, or a grade that is none; a pair is there twice;
+            or no pair has both its pictures here, or a grade above 0.
     """
-    grade_column = next((name for name in rows[0] if str(name).lower() in GRADES), "")
-    graded: dict[tuple[str, str], int] = {}
-    alone: set[str] = set()
-    for number, row in enumerate(rows, start=1):
-        query, image = path_in(row, query_column), path_in(row, image_column)
-        if not image:
-            raise UsageError(
-                f"Row {number} of the table {file} has no {image_column}: name the picture that "
-                "answers the query."
-            )
-        if (query, image) in graded:
-            raise UsageError(
-                f"The table {file} names the pair of {query!r} and {image!r} twice: give each "
-                "pair one line."
-            )
-        if query:
-            graded[query, image] = grade_of(row.get(grade_column), number, file)
-        else:
-            alone.add(image)
+    graded, alone = pairs_of(rows, file, query_column, image_column)
     named = alone.union(*graded)
     sizes = {path: size for path in named if (size := size_of(file.parent, path)) is not None}
     kept = {pair: grade for pair, grade in graded.items() if all(path in sizes for path in pair)}
@@ -59,20 +41,55 @@ def pairs_listing(
             f"No pair of the table {file} has both its pictures: its paths are relative to "
             f"{file.parent}."
         )
+    if not any(kept.values()):
+        raise UsageError(
+            f"No pair of the table {file} has a grade above 0, so that no query has anything to "
+            "find: give pictures that answer a grade from 1 up."
+        )
     paths = sorted(sizes)
     at = {path: place for place, path in enumerate(paths)}
     answering = alone.union(image for _, image in graded)
-    images = sorted(at[path] for path in answering & at.keys())
     return Listing(
         tuple(paths),
         pairs=Pairs(
-            tuple(images),
+            tuple(sorted(at[path] for path in answering & at.keys())),
             tuple(sorted({at[query] for query, _ in kept})),
             tuple((at[query], at[image], grade) for (query, image), grade in kept.items()),
         ),
         content=digest_of(sizes[path] for path in paths),
         remarks=remarks_on(len(named) - len(sizes), len(graded) - len(kept)),
     )
+
+
+def pairs_of(
+    rows: Sequence[Mapping[str, Any]], file: Path, query_column: str, image_column: str
+) -> tuple[dict[tuple[str, str], int], set[str]]:
+    """Read the grade of each pair, and the pictures that stand without a query.
+
+    Raises:
+        UsageError: A row has no image, or a grade that is none, or a pair is there twice.
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    grade_column = next((name for name in names if str(name).lower() in GRADES), "")
+    graded: dict[tuple[str, str], int] = {}
+    alone: set[str] = set()
+    for number, row in enumerate(rows, start=1):
+        pair = query, image = path_in(row, query_column), path_in(row, image_column)
+        if not image:
+            raise UsageError(
+                f"Row {number} of the table {file} has no {image_column}: name the picture that "
+                "answers the query."
+            )
+        if pair in graded:
+            raise UsageError(
+                f"The table {file} names the pair of {query!r} and {image!r} twice: give each "
+                "pair one line."
+            )
+        if query:
+            graded[pair] = grade_of(row.get(grade_column), number, file)
+        else:
+            alone.add(image)
+    return graded, alone
 
 
 def remarks_on(missing: int, lost: int) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from lookalike.gallery import Gallery, ImageRecord
 from lookalike.gallery.locations import base_folder
 from lookalike.search.grouping import Grouping, grouping_by
 
-__all__ = ["label_in", "label_of", "qrels_from_gallery"]
+__all__ = ["label_in", "qrels_from_gallery"]
 
 
 def qrels_from_gallery(gallery: Gallery, column: str) -> LabelQrels:

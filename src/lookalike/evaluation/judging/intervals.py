@@ -270,7 +270,8 @@ def quantiles(drawn: Values, level: float) -> Values:
     places = np.array([tail, 1 - tail]) * (len(drawn) - 1)
     below = np.floor(places).astype(np.int64)
     low, high = ordered[:, below], ordered[:, np.minimum(below + 1, len(drawn) - 1)]
-    return np.asarray(low + (places - below) * (high - low)).T
+    found: Values = (low + (places - below) * (high - low)).T
+    return found
 
 
 def drawn_means(columns: Values, resamples: int, seed: int) -> Values:

@@ -242,7 +242,8 @@ def ann_recall_at_k(
     with ``F(k)`` the first k image_ids of the index and ``E(k)`` the first k of exact
     search. It says how well an index stands in for exact search, and nothing about
     whether the images are alike. Of images that tie for the k-th place only those that
-    exact search put first count.
+    exact search put first count: whoever has the scores counts the others too, as
+    ``evaluation.matrix`` does.
 
     Args:
         found: int64 ``(q, n)`` with ``n >= k``, best first, no image twice; below 0

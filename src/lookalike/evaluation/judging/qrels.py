@@ -371,9 +371,9 @@ def require_ids(run: Run, count: int) -> None:
     Raises:
         UsageError: There is one.
     """
-    for image_id in (int(run.image_ids.max(initial=NO_IMAGE)), int(run.image_ids.min(initial=0))):
-        if not NO_IMAGE <= image_id < count:
-            raise unknown_image(run, image_id)
+    highest = int(run.image_ids.max(initial=NO_IMAGE))
+    if highest >= count:
+        raise unknown_image(run, highest)
 
 
 def unknown_image(run: Run, image_id: int) -> UsageError:
@@ -423,6 +423,6 @@ def require_answers(positives: Ids) -> None:
     """
     if not positives.any():
         raise UsageError(
-            f"None of the {len(positives)} queries has anything to find: each class needs at "
-            "least two images, of which one is the query."
+            f"None of the {len(positives)} queries has anything to find: a class needs at least "
+            "two images, of which one is the query, and a list an image that is not the query."
         )

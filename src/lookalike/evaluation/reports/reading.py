@@ -11,6 +11,7 @@ __all__ = [
     "Result",
     "by_encoder",
     "by_set",
+    "estimate_of",
     "estimated",
     "has_one_positive",
     "headline",
@@ -124,7 +125,11 @@ def main_judgement(results: Sequence[Result]) -> str:
 
 def estimated(result: Result, metric: str, judgement: str = "") -> Estimated | None:
     """Look a metric up; None where it was not measured or nothing could be found."""
-    found = result["metrics"].get(f"{judgement}:{metric}" if judgement else metric)
+    return estimate_of(result["metrics"].get(f"{judgement}:{metric}" if judgement else metric))
+
+
+def estimate_of(found: Mapping[str, Any] | None) -> Estimated | None:
+    """Read a mean with its interval; None where there is none."""
     if not found or found.get("mean") is None or found["mean"] != found["mean"]:
         return None
     mean = float(found["mean"])

@@ -9,9 +9,11 @@ from typing import Any
 
 from lookalike.evaluation.judging.intervals import LEAST_QUERIES, RESAMPLES
 from lookalike.evaluation.reports.reading import (
+    Estimated,
     Result,
     by_encoder,
     by_set,
+    estimate_of,
     estimated,
     has_one_positive,
     headline,
@@ -242,7 +244,11 @@ def metric_column(name: str) -> Column:
 
 def metric_cell(result: Result, name: str, judgement: str = "") -> Cell:
     """Write a metric with its interval."""
-    found = estimated(result, name, judgement)
+    return estimate_cell(estimated(result, name, judgement))
+
+
+def estimate_cell(found: Estimated | None) -> Cell:
+    """Write a mean with its interval."""
     if found is None:
         return NOTHING
     return Cell(share(found.mean), found.mean, interval_text(found), found.low, found.high)
@@ -299,7 +305,7 @@ def index_row(result: Result, metric: str, judgement: str, *, is_brief: bool) ->
     row = [Cell(str(index["name"]), str(index["name"]), "" if is_brief else settings)]
     row += [metric_cell(result, metric, judgement)] if metric else []
     row += [
-        number((index.get("ann_recall") or {}).get("10"), share),
+        ann_recall_cell(index, "10"),
         number(scaled(latency.get("p50")), seconds_text),
         number(scaled(latency.get("p99")), seconds_text),
     ]
@@ -360,6 +366,25 @@ def whole_table(results: Sequence[Result], *, judgement: str | None = None) -> T
     return Table("over the whole ranking", columns, rows if names else [])
 
 
+def ann_recall_cell(index: Mapping[str, Any], k: str) -> Cell:
+    """Write what an index finds of what exact search finds, with the interval."""
+    intervals = index.get("ann_recall_intervals") or {}
+    return mean_cell((index.get("ann_recall") or {}).get(k), intervals.get(k))
+
+
+def mean_cell(mean: float | None, interval: Mapping[str, Any] | None) -> Cell:
+    """Write a mean, with its interval where it has one."""
+    if interval is None:
+        return number(mean, share)
+    return estimate_cell(estimate_of({**interval, "mean": mean}))
+
+
+def class_cells(row: Mapping[str, Any]) -> dict[str, Cell]:
+    """Write a class's metrics, each with its interval where it has one."""
+    intervals = row.get("intervals") or {}
+    return {name: mean_cell(value, intervals.get(name)) for name, value in row["metrics"].items()}
+
+
 def class_table(results: Sequence[Result], *, most: int | None = None) -> Table:
     """Show each class: one encoder by its metrics, several side by side by the main one.
 
@@ -372,7 +397,7 @@ def class_table(results: Sequence[Result], *, most: int | None = None) -> Table:
         return Table("Classes", [], [])
     metric = class_metric(chosen, headline(results))
     found = {
-        (place, row["label"]): row["metrics"]
+        (place, row["label"]): class_cells(row)
         for place, result in enumerate(chosen)
         for row in result["classes"]
     }
@@ -389,7 +414,7 @@ def class_table(results: Sequence[Result], *, most: int | None = None) -> Table:
         [
             Cell(str(label), str(label)),
             Cell(count_text(size), size),
-            *(number(found.get((place, label), {}).get(name), share) for place, name in keys),
+            *(found.get((place, label), {}).get(name, NOTHING) for place, name in keys),
         ]
         for label, size in sizes.items()
     ]
