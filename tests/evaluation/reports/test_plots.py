@@ -10,7 +10,7 @@ import pytest
 from made_results import KS, made_comparison, made_result, matrix
 
 from lookalike.errors import MissingExtra, UsageError
-from lookalike.evaluation.reports import plots
+from lookalike.evaluation.reports import cost_plots, plots
 from lookalike.evaluation.reports.charts import Axis, Line, line_chart
 from lookalike.evaluation.reports.figures import NARROW, WIDE, inline_svg, save_plot
 from lookalike.evaluation.reports.plots import ceiling_of
@@ -239,3 +239,8 @@ def test_what_was_not_measured_cannot_be_drawn():
         plots.plot_speed([made_result()])
     with pytest.raises(UsageError, match="No encoder's pictures_per_s is known"):
         plots.plot_quality_cost([made_result(speed=None)])
+
+
+def test_what_was_not_built_took_no_time_that_could_be_drawn():
+    assert cost_plots.build_dot({"build_s": 0.0}) is None
+    assert cost_plots.build_dot({"build_s": 0.25}).value == 0.25

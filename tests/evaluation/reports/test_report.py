@@ -334,3 +334,12 @@ def test_a_comparison_of_too_few_queries_says_so(tmp_path: Path, pictures: Path)
     assert not page.wrong
     assert "Too few queries to tell" in page.words
     assert "Below 10 queries neither bars nor means tell much" in page.text
+
+
+def test_what_an_encoder_costs_has_its_units(tmp_path: Path):
+    result = made_result()
+    result["encoder"].update(load_s=0.25, extraction_s=90.0)
+    assert "250 ms" in written(tmp_path, [result]).words
+    assert "90 s" in written(tmp_path, [result]).words
+    result["encoder"].update(load_s=2e-6)
+    assert "time to load it" not in written(tmp_path, [result]).words

@@ -40,12 +40,13 @@ from lookalike.evaluation.reports.tables import (
     level_of,
     whole_table,
 )
-from lookalike.evaluation.reports.wording import share
+from lookalike.evaluation.reports.wording import count_text, seconds_text, share
 
 __all__ = ["SECTIONS", "Chapter", "counted", "set_in_words"]
 
 # The best look alike: they are all of the easiest class.
 MOST_STRIPS = {"worst": 10, "best": 4}
+LEAST_LOAD_S = 1e-3
 BEST_POSSIBLE = " The dotted line is the best possible: small classes run out of pictures."
 SECTIONS = (
     ("quality", "Quality"),
@@ -297,18 +298,19 @@ class Chapter:
     def embedding_facts(self) -> str:
         """Say what one encoder costs, where there is nothing to compare it with."""
         encoder = self.chosen[0]["encoder"]
+        # An encoder that was in memory already took no time worth telling.
+        load_s = encoder.get("load_s") or 0
         facts = {
-            "pictures embedded": encoder.get("pictures"),
-            "seconds that took": encoder.get("extraction_s"),
-            "pictures per second": encoder.get("pictures_per_s"),
-            "seconds to load it": encoder.get("load_s"),
-            "parameters": encoder.get("parameters"),
-            "numbers of an embedding": encoder.get("dim"),
+            "pictures that were timed": (encoder.get("pictures"), count_text),
+            "time they took": (encoder.get("extraction_s"), seconds_text),
+            "pictures per second": (encoder.get("pictures_per_s"), count_text),
+            "time to load it": (load_s if load_s > LEAST_LOAD_S else None, seconds_text),
+            "parameters": (encoder.get("parameters"), count_text),
+            "numbers of an embedding": (encoder.get("dim"), count_text),
         }
         return self.heading("cost") + facts_html(
-            {name: f"{value:,.4g}" if value < 1000 else f"{value:,.0f}"
-             for name, value in facts.items() if value is not None}
-        )  # fmt: skip
+            {name: written(value) for name, (value, written) in facts.items() if value is not None}
+        )
 
     def classes(self) -> str:
         """Show every class."""

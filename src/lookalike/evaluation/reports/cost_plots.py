@@ -103,9 +103,8 @@ def memory_dot(index: Mapping[str, Any]) -> Dot | None:
 
 
 def build_dot(index: Mapping[str, Any]) -> Dot | None:
-    """Draw the time to build; what was free is drawn at a microsecond."""
-    seconds = index.get("build_s")
-    return None if seconds is None else Dot(max(float(seconds), 1e-6))
+    """Draw the time to build; where nothing was built there is none."""
+    return Dot(float(index["build_s"])) if index.get("build_s") else None
 
 
 def plot_quality_cost(

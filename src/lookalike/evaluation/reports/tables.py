@@ -314,7 +314,7 @@ def index_row(result: Result, metric: str, judgement: str, *, is_brief: bool) ->
     return [
         *row,
         number(index.get("memory_bytes"), bytes_text),
-        number(index.get("build_s"), seconds_text),
+        number(index.get("build_s") or None, seconds_text),
     ]
 
 
