@@ -83,15 +83,70 @@ def test_ctrl_c_says_what_is_kept(lookalike, labelled, encoder, monkeypatch):
 
 def test_a_gallery_is_measured_with_its_own_encoder(lookalike, labelled, encoder, tmp_path):
     lookalike("index", labelled, "--encoder", encoder)
-    done = lookalike("eval", labelled, "--k", "1", "--no-report")
+    done = lookalike("eval", labelled / ".lookalike", "--k", "1", "--no-report")
     assert done.code == 0
     (result,) = json.loads((tmp_path / "eval-labelled" / "results.json").read_text())
     assert result["encoder"]["extraction_s"] is None
     assert result["metrics"]["precision@1"]["mean"] == 1.0
     assert "The labels are the gallery's column folder." in done.err
-    done = lookalike("eval", labelled, "--per-class", 2)
+    done = lookalike("eval", labelled / ".lookalike", "--per-class", 2)
     assert done.code == 2
     assert "--per-class is for data sets, and SET is a gallery" in done.err
+
+
+def test_a_labelled_folder_stays_one_when_it_has_been_indexed(lookalike, labelled, encoder):
+    words = ("eval", labelled, "--encoders", encoder, "--k", "1", "--no-report", "--out")
+    before = json.loads(lookalike(*words, "before", "--json").out)
+    assert lookalike("index", labelled, "--encoder", encoder).code == 0
+    after = json.loads(lookalike(*words, "after", "--per-class", 2, "--json").out)
+    assert before[0]["set"]["images"] == 5
+    assert after[0]["set"]["images"] == 4
+    assert after[0]["set"]["root"] == before[0]["set"]["root"]
+
+
+def test_an_encoder_that_cannot_be_loaded_leaves_the_others(lookalike, labelled, encoder, tmp_path):
+    (tmp_path / "bad.onnx").write_bytes(b"no network")
+    words = ("--encoders", f"onnx:{tmp_path}/bad.onnx?size=4", "--encoders", encoder, "--k", "1")
+    done = lookalike("eval", labelled, *words, "--no-report", "--out", "o")
+    assert done.code == 0
+    assert "bad.onnx?size=4 is left out: " in done.err
+    assert len(json.loads((tmp_path / "o" / "results.json").read_text())) == 1
+
+
+@pytest.mark.parametrize("words", ["nowhere", "labelled --encoders onnx:lost.onnx?size=4"])
+def test_what_is_misspelled_leaves_no_folder(lookalike, labelled, tmp_path, words):
+    done = lookalike("eval", *words.split(), "--out", "o/deep")
+    assert done.code in {1, 2}
+    assert done.out == ""
+    assert not (tmp_path / "o").exists()
+
+
+def test_too_few_queries_have_no_p_and_those_left_out_are_counted(
+    lookalike, labelled, encoder, tmp_path
+):
+    words = ("--encoders", encoder, "--k", "1", "--no-report", "--out")
+    lookalike("eval", labelled, *words, "all")
+    lookalike("eval", labelled, *words, "some", "--queries", 4)
+    done = lookalike("eval", "--compare", "all", "some")
+    assert done.code == 0
+    assert done.out.splitlines()[1].split()[-1] == "-"
+    assert "Asked in the first result only, and left out: 1 query." in done.out
+
+
+def test_states_of_a_set_that_differ_by_choice_are_told_apart(lookalike, labelled, encoder):
+    words = ("--encoders", encoder, "--k", "1", "--no-report", "--out")
+    lookalike("eval", labelled, *words, "all")
+    lookalike("eval", labelled, *words, "few", "--per-class", 2)
+    done = lookalike("eval", "--compare", "all", "few")
+    assert "(5 pictures with 5 queries, and 4 pictures with 4 queries)" in done.err
+    assert "--per-class chose others" in done.err
+
+
+def test_many_ks_are_not_listed_whole(lookalike, labelled, encoder):
+    words = ("eval", labelled, "--encoders", encoder, "--no-report", "--index", "hnsw", "--k")
+    lookalike(*words, "1,2,3,4")
+    done = lookalike(*words, ",".join(["1", "2", "3"] * 9))
+    assert "k 1,2,3,4, now 1,2,3" in done.err
 
 
 def test_two_results_are_compared(lookalike, labelled, encoder, tmp_path):

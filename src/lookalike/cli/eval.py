@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from lookalike.cli.destinations import require_writable_file
+from lookalike.cli.columns import aligned
 from lookalike.cli.encoder_options import EncoderChoice, backend_option, device_option
+from lookalike.cli.eval_compare import compare
 from lookalike.cli.examples import ExampleCommand
 from lookalike.cli.interrupts import Interrupted
 from lookalike.cli.numbers import WholeNumber
-from lookalike.cli.options import GALLERY_FOLDER, absolute, expanded, logging_options
+from lookalike.cli.options import absolute, expanded, logging_options
 from lookalike.cli.output import counted, note, printable, say, shown_path
 from lookalike.cli.progress import step_bar
-from lookalike.errors import UsageError
+from lookalike.errors import EncoderNotFound, UsageError
 from lookalike.gallery import Gallery, is_gallery
 
 if TYPE_CHECKING:
@@ -188,7 +189,8 @@ def command(
     """
     if compared is not None:
         require_alone(GOES_WITH_COMPARE, "--compare measures nothing")
-        compare(Path(absolute(compared[0])), Path(absolute(compared[1])), metric, out, as_json)
+        first, second = (Path(absolute(place)) for place in compared)
+        compare(first, second, metric=metric, out=out, as_json=as_json)
         return
     if metric is not None:
         raise UsageError("--metric goes with --compare: a result has every metric.")
@@ -218,7 +220,6 @@ def wished(
     seed: int,
 ) -> EvalWish:
     """Read what is asked for, before anything is loaded."""
-    from lookalike.encoders.names import parse_name
     from lookalike.evaluation.matrix import EvalWish, parse_index, split_encoders, split_indexes
 
     named = [name for text in encoders for name in split_encoders(text)]
@@ -236,8 +237,24 @@ def wished(
     for name in wish.indexes:
         parse_index(name)
     for name in wish.encoders:
-        parse_name(name)
+        require_encoder(name)
     return wish
+
+
+def require_encoder(name: str) -> None:
+    """Refuse an encoder that has no meaning, or whose file or folder is not there.
+
+    Raises:
+        UsageError: Its name has no meaning.
+        EncoderNotFound: Nothing is called that, or it is not there.
+    """
+    from lookalike.encoders.names import parse_name
+
+    named = parse_name(name)
+    if named.kind in {"onnx", "folder"} and not os.path.exists(named.place):
+        raise EncoderNotFound(
+            f"The encoder {printable(name)} is not there: {printable(named.place)} does not exist."
+        )
 
 
 def cutoffs(text: str | None) -> tuple[int, ...]:
@@ -269,18 +286,18 @@ def require_alone(allowed: frozenset[str], why: str) -> None:
 
 
 def require_folder(folder: Path) -> None:
-    """Make the folder of results, or find out that it cannot be, before the long work.
+    """Find out whether the folder of results can be made, before the long work.
+
+    Nothing is made yet: a set that cannot be opened leaves nothing behind.
 
     Raises:
-        UsageError: It is a file, or read-only.
+        UsageError: It, or what it would lie in, is a file, or read-only.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        reason = "" if os.access(folder, os.W_OK) else "it is read-only"
-    except FileExistsError:
-        reason = "it is a file"
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not there.is_dir():
+        reason = "it is a file" if there == folder else f"{printable(str(there))} is a file"
+    else:
+        reason = "" if os.access(there, os.W_OK | os.X_OK) else "it is read-only"
     if reason:
         raise UsageError(
             f"The folder {printable(str(folder))} cannot take the results ({reason}): name "
@@ -354,10 +371,9 @@ def interrupted(finished: int, folder: Path | None) -> Interrupted:
 
 
 def gallery_at(searched: str) -> Path | None:
-    """Find the gallery that a name means, if it means one."""
+    """Take a gallery that is named itself; a folder with one inside is a folder of pictures."""
     folder = Path(absolute(searched))
-    inside = folder / GALLERY_FOLDER
-    return next((place for place in (folder, inside) if is_gallery(place)), None)
+    return folder if is_gallery(folder) else None
 
 
 def require_no_choice(**given: object) -> None:
@@ -426,59 +442,3 @@ def show(results: list[dict[str, Any]], *, as_json: bool) -> None:
 
     for line in aligned(rows_of(results)):
         say(printable(line))
-
-
-def aligned(rows: Sequence[dict[str, str]]) -> list[str]:
-    """Lay rows out below their titles, two spaces between columns."""
-    if not rows:
-        return []
-    titles = list(rows[0])
-    lines = [titles, *([row.get(title, "") for title in titles] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
-    return [
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
-
-
-def compare(first: Path, second: Path, metric: str | None, out: str | None, as_json: bool) -> None:
-    """Compare two results, print what differs, and write the page if one is asked for."""
-    from lookalike.evaluation.matrix import compare_results, set_beside
-
-    if out is not None:
-        require_writable_file(absolute(out), what="page")
-    comparison = compare_results(first, second, metric=metric)
-    if as_json:
-        click.echo(json.dumps(comparison))
-    else:
-        show_comparison(comparison)
-    if out is not None:
-        from lookalike.evaluation.reports import write_comparison
-
-        write_comparison(comparison, Path(absolute(out)), image_set=set_beside(first))
-        note(f"Page: {shown_path(absolute(out))}")
-
-
-def show_comparison(comparison: dict[str, Any]) -> None:
-    """Print each metric of both, the difference, and the queries that moved most."""
-    rows = [
-        {
-            "metric": name,
-            "first": f"{each['first']:.4f}",
-            "second": f"{each['second']:.4f}",
-            "difference": f"{each['mean']:+.4f} [{each['low']:+.4f}, {each['high']:+.4f}]",
-            "p": f"{each['p']:.3f}",
-        }
-        for name, each in comparison["differences"].items()
-        if not name.rpartition(":")[2].startswith("fpr@")  # 1 - precision, turned around
-    ]
-    for line in aligned(rows):
-        say(line)
-    counts, metric = comparison["counts"], comparison["metric"]
-    say(
-        f"{metric} of {counted(comparison['queries'], 'query', 'queries')}: {counts['rose']:,} "
-        f"rose, {counts['fell']:,} fell, {counts['same']:,} stayed."
-    )
-    for title, moved in (("gained", comparison["gained"]), ("lost", comparison["lost"])):
-        for each in moved:
-            say(f"{title}  {each['before']:.3f} -> {each['after']:.3f}  {printable(each['query'])}")

@@ -6,26 +6,30 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.errors import StorageFull, UsageError
+from lookalike.errors import LookalikeError, StorageFull, UsageError
 
-__all__ = ["fingerprint", "write_json", "write_whole"]
+__all__ = ["cannot_write", "fingerprint", "write_json", "write_whole"]
 
-SAMPLED_ROWS = 1000
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+# What is hashed at a time: arrays of other layouts are copied for it.
+HASHED_ROWS = 4096
+LONGEST_NAME = 40
 
 
 def fingerprint(*arrays: NDArray[Any]) -> str:
-    """Hash a sample of the data, so that results of other embeddings are not taken for these."""
+    """Hash the data, every row, so that results of other embeddings are not taken for these."""
     digest = hashlib.sha256()
     for array in arrays:
-        step = max(1, len(array) // SAMPLED_ROWS)
-        digest.update(np.ascontiguousarray(array[::step]).tobytes())
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        for start in range(0, len(array), HASHED_ROWS):
+            digest.update(np.ascontiguousarray(array[start : start + HASHED_ROWS]).data)
     return digest.hexdigest()[:16]
 
 
@@ -38,28 +42,36 @@ def write_json(file: Path, content: object) -> None:
 def write_whole(file: Path, data: bytes) -> None:
     """Write a file whole or not at all, in a folder that is there or made.
 
+    Two that write the same file at the same time do not meet: the later one stays.
+
     Raises:
         StorageFull: There is no room left; what was there before is as it was.
         UsageError: It cannot be written for another reason.
     """
-    unfinished = file.with_name(f"{file.name}.partial")
+    unfinished = file.with_name(f"{file.name[:LONGEST_NAME]}.{secrets.token_hex(6)}.partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as out:
+        with unfinished.open("xb") as out:
             out.write(data)
             out.flush()
             os.fsync(out.fileno())
         unfinished.replace(file)
     except OSError as error:
         forget(unfinished)
-        if error.errno in FULL:
-            raise StorageFull(
-                f"There is no room left to write {file}: free some, and the same command goes "
-                "on from here."
-            ) from error
-        raise UsageError(
-            f"{file} cannot be written ({error.strerror}): name another folder."
-        ) from error
+        raise cannot_write(file, error) from error
+    except BaseException:
+        forget(unfinished)
+        raise
+
+
+def cannot_write(place: Path, error: OSError) -> LookalikeError:
+    """Say why a file, or a folder, cannot be written."""
+    if error.errno in FULL:
+        return StorageFull(
+            f"There is no room left to write {place}: free some, and the same command goes on "
+            "from here."
+        )
+    return UsageError(f"{place} cannot be written ({error.strerror}): name another folder.")
 
 
 def forget(unfinished: Path) -> None:

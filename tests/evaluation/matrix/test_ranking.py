@@ -14,6 +14,7 @@ from lookalike.evaluation.matrix.ranking import (
     joined_runs,
     ranked,
     run_without_self,
+    spread,
 )
 from lookalike.index import ExactIndex
 from lookalike.vectors import unit_rows
@@ -47,7 +48,10 @@ def test_a_few_found_by_an_index_are_the_beginning_of_all(monkeypatch):
     few = answered(index, asked, 7)
     assert few.queries == whole.queries
     assert few.image_ids.tolist() == whole.image_ids[:, :7].tolist()
-    assert answered(index, asked, 7, lines=np.arange(10, 40)).image_ids.tolist() == few.image_ids[10:40].tolist()
+    assert (
+        answered(index, asked, 7, lines=np.arange(10, 40)).image_ids.tolist()
+        == few.image_ids[10:40].tolist()
+    )
 
 
 def test_the_query_itself_is_left_out_and_its_copy_is_not():
@@ -91,3 +95,19 @@ def test_runs_of_other_depths_are_filled_up():
     second = ranked(("b",), np.array([[0.3, 0.2, 0.1]], np.float32), 3)
     together = joined_runs([first, second], 3)
     assert together.image_ids.tolist() == [[1, 0, NO_IMAGE], [0, 1, 2]]
+
+
+def test_copies_stand_in_the_order_of_their_image_ids_and_as_exact_search_puts_them():
+    dice = np.random.default_rng(5)
+    rows = dice.normal(size=(40, 128)).astype(np.float16)[dice.integers(0, 40, 300)]
+    asked = embedded(rows)
+    whole = joined_runs(list(exact_runs(asked)), 299)
+    few = answered(ExactIndex([rows], dim=128), asked, 299)
+    assert whole.image_ids.tolist() == few.image_ids.tolist()
+    assert whole.scores.tolist() == few.scores.tolist()
+
+
+def test_lines_are_spread_over_all():
+    assert spread(10, 5).tolist() == [0, 2, 4, 6, 8]
+    assert spread(7, 3).tolist() == [0, 2, 4]
+    assert spread(3, 5).tolist() == [0, 1, 2]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from lookalike.errors import UsageError
 from lookalike.evaluation.datasets.sets import ImageSet
@@ -18,6 +22,7 @@ __all__ = ["compare_results", "set_beside"]
 
 MOVED_QUERIES = 12
 SHOWN_HITS = 10
+LISTED_METRICS = 12
 # What queries are sorted by: the first that both results have.
 MOVED_BY = ("ap_trapezoid", "ap", "map@10", "precision@10")
 
@@ -47,6 +52,8 @@ def compare_results(first: Path, second: Path, *, metric: str | None = None) -> 
     """
     ours, theirs = (load_result(located_result(place)) for place in (first, second))
     require_same_set(ours, theirs)
+    require_same_judgements(ours, theirs)
+    known = set_of(ours)
     parameters = ours.facts["parameters"]
     compared = compare_runs(
         *comparable(ours, theirs),
@@ -56,7 +63,6 @@ def compare_results(first: Path, second: Path, *, metric: str | None = None) -> 
     )
     by = chosen_metric(compared, metric)
     rose, fell, same = compared.counts(by)
-    known = set_beside(ours.file)
     return {
         "first": ours.facts,
         "second": theirs.facts,
@@ -94,8 +100,39 @@ def require_same_set(first: Stored, second: Stored) -> None:
         )
     raise UsageError(
         f"The results {first.file} and {second.file} are of different states of the set "
-        f"{ours['name']}: pictures or labels changed in between; measure the older one again."
+        f"{ours['name']} ({size_of(ours)}, and {size_of(theirs)}): pictures or labels changed in "
+        "between, or --labels, --split or --per-class chose others; measure one of them again."
     )
+
+
+def size_of(facts: Mapping[str, Any]) -> str:
+    """Write how large a set was."""
+    images, queries = facts.get("images"), facts.get("queries")
+    return f"{images} pictures with {queries} queries"
+
+
+def require_same_judgements(first: Stored, second: Stored) -> None:
+    """Refuse results in which a query has other pictures to find, by any protocol.
+
+    Raises:
+        UsageError: It is so: other pictures could be read, most likely.
+    """
+    lines = {query: line for line, query in enumerate(second.run.queries)}
+    common = [line for line, query in enumerate(first.run.queries) if query in lines]
+    there = [lines[first.run.queries[line]] for line in common]
+    for name, ours in first.positives.items():
+        theirs = second.positives.get(name)
+        if theirs is None:
+            continue
+        differing = np.flatnonzero(ours[common] != theirs[there])
+        if len(differing):
+            place = differing[0]
+            raise UsageError(
+                f"By the judgements {name} the query {first.run.queries[common[place]]!r} has "
+                f"{ours[common[place]]} pictures to find in {first.file}, and "
+                f"{theirs[there[place]]} in {second.file}: other pictures could be read; measure "
+                "the older one again."
+            )
 
 
 def comparable(first: Stored, second: Stored) -> tuple[Scores, Scores]:
@@ -128,11 +165,36 @@ def chosen_metric(compared: Comparison, metric: str | None) -> str:
         if metric not in common:
             raise UsageError(
                 f"The two results have no metric {metric!r} in common: choose one of "
-                f"{', '.join(common)}."
+                f"{', '.join(nearest_names(metric, common))}."
             )
         return metric
     usual = [name for each in MOVED_BY for name in common if name.rpartition(":")[2] == each]
     return (usual or common)[0]
+
+
+def nearest_names(metric: str, names: Sequence[str]) -> list[str]:
+    """List the names, or those that are most like what was asked for where there are many."""
+    if len(names) <= LISTED_METRICS:
+        return list(names)
+    near = difflib.get_close_matches(metric, names, LISTED_METRICS, 0)
+    return [*near, f"... ({len(names)} in all)"]
+
+
+def set_of(stored: Stored) -> ImageSet:
+    """Read the set beside a result, and make sure that its image_ids are of it.
+
+    Raises:
+        UsageError: It is missing, damaged, or another.
+    """
+    known = set_beside(stored.file)
+    is_covered = int(stored.run.image_ids.max(initial=NO_IMAGE)) < len(known.images)
+    has_labels = known.labels is None or len(known.labels) == len(known.images)
+    if known.fingerprint == stored.facts["set"]["fingerprint"] and is_covered and has_labels:
+        return known
+    raise UsageError(
+        f"{stored.file.parent.parent / 'set.json'} is not of the set that the result "
+        f"{stored.file} was measured on: measure again with lookalike eval, or bring it back."
+    )
 
 
 def set_beside(result: Path) -> ImageSet:
@@ -159,7 +221,7 @@ def set_beside(result: Path) -> ImageSet:
             licence=known["licence"],
             remarks=tuple(known["remarks"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{file}, which says what the rankings beside it mean, is missing or damaged: measure "
             "again with lookalike eval, or bring it back."

@@ -65,8 +65,8 @@ class Embedded:
 
     @property
     def fingerprint(self) -> str:
-        """Hash over a sample of the embeddings."""
-        return fingerprint(self.rows, self.queries)
+        """Hash over all embeddings, and which images have none: reads all of them."""
+        return fingerprint(self.rows, self.dead, self.queries, self.self_ids)
 
 
 @dataclass(slots=True)
@@ -194,7 +194,7 @@ def add_pictures(
     """
     files = [tidy(os.path.join(image_set.root, path)) for path in paths]
     listed = places.listed(part)
-    write_list(listed, files)
+    write_list(listed, [*files, *others(listed, files)])
     before = took.pictures, took.extraction_s
 
     told = f"embedding with {short_encoder_name(encoder.card.name)}"
@@ -242,6 +242,21 @@ def recalled(file: Path, load_s: float) -> Extraction:
         return Extraction(**json.loads(file.read_text()))
     except (OSError, ValueError, TypeError):
         return Extraction(load_s)
+
+
+def others(listed: Path, files: Sequence[str]) -> list[str]:
+    """Find what else a list names and is still there.
+
+    Sets that are parts of one collection, by another label column or with fewer of each
+    class, share its galleries: one must not make them forget the other's pictures.
+    """
+    try:
+        names = listed.read_bytes().split(b"\0")
+    except OSError:
+        return []
+    own = set(files)
+    known = [os.fsdecode(name) for name in names if name]
+    return [name for name in known if name not in own and os.path.exists(name)]
 
 
 def write_list(file: Path, paths: Sequence[str]) -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lookalike.encoders import Encoder, load_encoder
-from lookalike.errors import UsageError
+from lookalike.errors import EncoderError, LookalikeError, MissingExtra, UsageError
 from lookalike.evaluation.datasets.sets import ImageSet
 from lookalike.evaluation.judging.protocol import Qrels
 from lookalike.evaluation.matrix.building import build
 from lookalike.evaluation.matrix.embedded import Embedded, Listener, embed_set
 from lookalike.evaluation.matrix.exact import Exact
 from lookalike.evaluation.matrix.from_gallery import embedded_of_gallery, set_of_gallery
+from lookalike.evaluation.matrix.locking import locked
 from lookalike.evaluation.matrix.measuring import measure
 from lookalike.evaluation.matrix.names import IndexWish, parse_index
 from lookalike.evaluation.matrix.places import (
@@ -28,7 +27,14 @@ from lookalike.evaluation.matrix.places import (
 )
 from lookalike.evaluation.matrix.readable import ReadableQrels
 from lookalike.evaluation.matrix.results import kept_result, save_result
-from lookalike.evaluation.matrix.wishes import USUAL_KS, EvalWish
+from lookalike.evaluation.matrix.settling import (
+    drawn_queries,
+    require_fitting,
+    settled_ks,
+    with_answers,
+)
+from lookalike.evaluation.matrix.telling import headline, unreadable
+from lookalike.evaluation.matrix.wishes import EvalWish
 from lookalike.gallery import Gallery
 
 __all__ = ["evaluate"]
@@ -38,7 +44,6 @@ Result = dict[str, Any]
 
 # Pairs of query and image that are all ranked unless told otherwise: a minute on one core.
 MOST_RANKED = 250_000_000
-TOLD_K = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +54,7 @@ class Task:
         image_set: Pictures and judgements.
         asked: The queries that are asked.
         gallery: Where the set came from, if it is one.
-        wish: What is measured, its ks settled.
+        wish: What is measured.
         indexes: The indexes by name.
         folder: Where everything goes.
         load: Loads an encoder by name.
@@ -68,6 +73,28 @@ class Task:
     say: Say
     tell: Listener
     on_result: Callable[[Result], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refusals:
+    """What could not be measured.
+
+    Attributes:
+        say: Told of each.
+        is_alone: Whether only one thing is measured: what cannot be is then no more
+            than the error that ends it.
+        all: Why.
+    """
+
+    say: Say
+    is_alone: bool
+    all: list[LookalikeError] = field(default_factory=list)
+
+    def add(self, name: str, error: LookalikeError) -> None:
+        """Remember why something is left out, and say it."""
+        if not self.is_alone:
+            self.say(f"{name} is left out: {error}")
+        self.all.append(error)
 
 
 def evaluate(
@@ -102,20 +129,25 @@ def evaluate(
         The results, encoder by encoder, as their JSON files hold them.
 
     Raises:
-        UsageError: k is larger than the set, or no index can be built over it; one of
-            several that cannot is left out, which is said.
-        EncoderError: An encoder cannot be used.
+        UsageError: k is larger than the set, no query has anything to find, or no index
+            can be built over it; one of several that cannot is left out, which is said.
+        EncoderError, MissingExtra: No encoder can be used; one of several that cannot
+            is left out, which is said.
         NoImagesFound: Not one picture of the set can be read.
-        GalleryLocked: The same evaluation is running elsewhere.
+        GalleryLocked: Another evaluation is writing to the folder.
         StorageFull: There is no room left; what was finished is kept.
     """
     gallery = searched if isinstance(searched, Gallery) else None
     image_set = set_of_gallery(searched, wish.labels) if isinstance(searched, Gallery) else searched
+    require_fitting(image_set, wish.ks)
+    asked = drawn_queries(image_set, wish)
+    # Also before the long work, though pictures that cannot be read may change it.
+    with_answers(image_set.judgements, asked, image_set.name)
     task = Task(
         image_set,
-        drawn_queries(image_set, wish),
+        asked,
         gallery,
-        replace(wish, ks=settled_ks(image_set, wish.ks)),
+        wish,
         tuple(parse_index(name) for name in wish.indexes),
         folder,
         load,
@@ -123,72 +155,43 @@ def evaluate(
         on_progress or (lambda what, done, total: None),
         on_result,
     )
-    write_set(folder, image_set)
+    with locked(folder):
+        write_set(folder, image_set)
+        return results_of_all(task, wish.encoders or ("builtin" if gallery is None else "",))
+
+
+def results_of_all(task: Task, names: Sequence[str]) -> list[Result]:
+    """Measure what can be measured, and say what cannot; raise that if it is all there is."""
     results: list[Result] = []
-    refusals: list[UsageError] = []
-    for name in wish.encoders or (("",) if gallery is not None else ("builtin",)):
-        results += results_of(task, name, refusals)
-    if refusals and not results:
-        raise refusals[0]
+    refusals = Refusals(task.say, is_alone=len(names) * len(task.indexes) == 1)
+    for name in names:
+        try:
+            results += results_of(task, name, refusals)
+        except (EncoderError, MissingExtra, UsageError) as error:
+            refusals.add(name or "The gallery's own encoder", error)
+    if refusals.all and not results:
+        raise refusals.all[0]
     return results
 
 
-def drawn_queries(image_set: ImageSet, wish: EvalWish) -> tuple[str, ...]:
-    """Draw the queries to ask, in the set's order."""
-    count = len(image_set.queries)
-    if wish.queries is None or wish.queries >= count:
-        return image_set.queries
-    drawn = np.random.default_rng(wish.seed).choice(count, wish.queries, replace=False)
-    return tuple(image_set.queries[place] for place in np.sort(drawn))
-
-
-def settled_ks(image_set: ImageSet, ks: tuple[int, ...]) -> tuple[int, ...]:
-    """Take the ks that were asked for, or the usual ones that the set has images for.
+def results_of(task: Task, name: str, refusals: Refusals) -> list[Result]:
+    """Measure one encoder with every index that can be built; collect why others cannot.
 
     Raises:
-        UsageError: One is larger than what a query can find.
+        EncoderError, MissingExtra, UsageError: The encoder cannot be measured at all.
     """
-    is_own = bool(set(image_set.queries) & set(image_set.images)) and not image_set.captions
-    most = len(image_set.images) - is_own
-    if ks and max(ks) > most:
-        besides = " besides itself" if is_own else ""
-        raise UsageError(
-            f"k is {max(ks)}, but in the set {image_set.name} a query can find {most} pictures"
-            f"{besides}: choose a smaller k."
-        )
-    return tuple(sorted(set(ks))) or tuple(k for k in USUAL_KS if k <= most) or (1,)
-
-
-def results_of(task: Task, name: str, refusals: list[UsageError]) -> list[Result]:
-    """Measure one encoder with every index that can be built; collect why others cannot."""
     embedded, places = embeddings_of(task, name)
     if len(embedded.dead):
         task.say(unreadable(task.image_set, embedded))
-    if max(task.wish.ks) > embedded.findable:
-        raise UsageError(
-            f"k is {max(task.wish.ks)}, but only {embedded.findable} pictures that a query can "
-            f"find could be read of the set {task.image_set.name}: choose a smaller k."
-        )
-    exact = Exact(
-        embedded, judgements_of(task, embedded), task.wish.ks, is_whole(task, embedded), task.tell
-    )
+    ks = settled_ks(task.image_set, task.wish.ks, embedded.findable)
+    exact = Exact(embedded, judgements_of(task, embedded), ks, is_whole(task, embedded), task.tell)
     results = []
     for index in task.indexes:
-        found = result_of(task, exact, index, places)
-        if isinstance(found, UsageError):
-            task.say(f"{index.name} is left out: {found}")
-            refusals.append(found)
-        else:
-            results.append(found)
+        try:
+            results.append(result_of(task, exact, index, places))
+        except UsageError as error:
+            refusals.add(index.name, error)
     return results
-
-
-def unreadable(image_set: ImageSet, embedded: Embedded) -> str:
-    """Say how many pictures are left out."""
-    count, first = len(embedded.dead), image_set.images[embedded.dead[0]]
-    if count == 1:
-        return f"1 picture cannot be read, and is left out: {first}."
-    return f"{count:,} pictures cannot be read, and are left out; the first is {first}."
 
 
 def embeddings_of(task: Task, name: str) -> tuple[Embedded, Places]:
@@ -212,12 +215,20 @@ def embeddings_of(task: Task, name: str) -> tuple[Embedded, Places]:
 
 
 def judgements_of(task: Task, embedded: Embedded) -> Mapping[str, Qrels]:
-    """Take the set's judgements, unless they are of texts that the encoder cannot read."""
+    """Take the set's judgements, unless they are of texts that the encoder cannot read.
+
+    Raises:
+        UsageError: By none of them a query has anything to find.
+    """
     if task.image_set.captions is None or embedded.is_of_texts:
-        return {
+        readable = {
             name: ReadableQrels(qrels, embedded.dead)
             for name, qrels in task.image_set.judgements.items()
         }
+        left, skipped = with_answers(readable, embedded.names, task.image_set.name)
+        for protocol in skipped:
+            task.say(f"By the judgements {protocol} no query has anything to find: left out.")
+        return left
     name = short_encoder_name(embedded.encoder["name"])
     task.say(f"{name} reads no texts: only its ann_recall is measured, with pictures as queries.")
     return {}
@@ -230,11 +241,11 @@ def is_whole(task: Task, embedded: Embedded) -> bool:
     return task.wish.ranking == "whole"
 
 
-def result_of(task: Task, exact: Exact, index: IndexWish, places: Places) -> Result | UsageError:
+def result_of(task: Task, exact: Exact, index: IndexWish, places: Places) -> Result:
     """Take a result that is there, or measure it.
 
-    Returns:
-        The result, or why the index cannot be built over these embeddings.
+    Raises:
+        UsageError: The index cannot be built over these embeddings, or not be measured.
     """
     file = places.result(index.name)
     asked = parameters_of(task, exact, index)
@@ -242,12 +253,15 @@ def result_of(task: Task, exact: Exact, index: IndexWish, places: Places) -> Res
     if found is None:
         if reason:
             task.say(f"{reason}: it is measured again.")
-        try:
-            built = build(index, exact.embedded, task.tell)
-        except UsageError as error:
-            return error
+        built = build(index, exact.embedded, task.tell)
         measured = measure(task.image_set, exact, built, task.wish, tell=task.tell)
-        found = save_result(file, {**measured.facts, "asked": asked}, measured.run, measured.scores)
+        found = save_result(
+            file,
+            {**measured.facts, "asked": asked},
+            measured.run,
+            measured.scores,
+            measured.positives,
+        )
     task.on_result(found)
     task.say(f"{short_encoder_name(found['encoder']['name'])}, {headline(found)}")
     return found
@@ -259,39 +273,12 @@ def parameters_of(task: Task, exact: Exact, index: IndexWish) -> dict[str, Any]:
     return {
         "set": task.image_set.fingerprint,
         "encoder": exact.embedded.encoder["fingerprint"],
-        "embeddings": exact.embedded.fingerprint,
+        "embeddings": exact.fingerprint,
         "index": index.name,
-        "k": wish.ks,
+        "k": exact.ks,
         "ranking": "whole" if exact.is_whole else "top",
         "resamples": wish.resamples,
         "level": wish.level,
         "seed": wish.seed,
         "queries": None if len(task.asked) == len(task.image_set.queries) else len(task.asked),
     }
-
-
-def headline(result: Result) -> str:
-    """Write what was measured with, and the first few numbers, on one line."""
-    index, metrics = result["index"], result["metrics"]
-    parts = [
-        f"{name} {each['mean']:.4f} [{each['low']:.4f}, {each['high']:.4f}]"
-        for name in told(metrics, result["parameters"]["ks"])
-        for each in [metrics[name]]
-    ]
-    recalls = index["ann_recall"]
-    k = "10" if "10" in recalls else next(iter(recalls))
-    parts.append(f"ann_recall@{k} {recalls[k]:.4f}")
-    parts.append(f"p50 {index['latency_ms']['p50']:.3g} ms")
-    chosen = f" ({index['config']['kind']})" if index["tuning_s"] is not None else ""
-    return f"{index['name']}{chosen}: {', '.join(parts)}"
-
-
-def told(metrics: Mapping[str, Any], ks: Sequence[int]) -> list[str]:
-    """Choose for each protocol precision near 10, and an average precision."""
-    k = min(ks, key=lambda each: abs(each - TOLD_K))
-    prefixes = dict.fromkeys(name[: name.rfind(":") + 1] for name in metrics)
-    chosen = []
-    for prefix in prefixes:
-        averages = [f"{prefix}{name}" for name in ("ap_trapezoid", "ap", f"map@{k}")]
-        chosen += [f"{prefix}precision@{k}", next(name for name in averages if name in metrics)]
-    return chosen

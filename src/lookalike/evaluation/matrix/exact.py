@@ -40,6 +40,7 @@ class Exact:
     ks: tuple[int, ...]
     is_whole: bool
     tell: Listener
+    _fingerprint: str = field(default="", init=False)
     _flat: Index | None = field(default=None, init=False)
     _top: Run | None = field(default=None, init=False)
     _scores: dict[str, Scores] | None = field(default=None, init=False)
@@ -48,6 +49,13 @@ class Exact:
     def depth(self) -> int:
         """How deep every kept ranking is."""
         return depth_of(self.judgements, self.ks, self.embedded.findable)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash over all embeddings, read once."""
+        if not self._fingerprint:
+            self._fingerprint = self.embedded.fingerprint
+        return self._fingerprint
 
     def lend(self, index: Index) -> None:
         """Let exact search use a flat index that was built anyway."""
@@ -73,7 +81,13 @@ class Exact:
             self._scores = (
                 self._of_whole_rankings()
                 if self.is_whole
-                else scored(self.run, self.judgements, self.ks, is_whole=False)
+                else scored(
+                    self.run,
+                    self.judgements,
+                    self.ks,
+                    is_whole=False,
+                    findable=self.embedded.findable,
+                )
             )
         return self._scores
 
@@ -109,11 +123,17 @@ class Exact:
 
 
 def scored(
-    run: Run, judgements: Mapping[str, Qrels], ks: tuple[int, ...], *, is_whole: bool
+    run: Run,
+    judgements: Mapping[str, Qrels],
+    ks: tuple[int, ...],
+    *,
+    is_whole: bool,
+    findable: int | None = None,
 ) -> dict[str, Scores]:
-    """Judge a run by every protocol."""
+    """Judge a run by every protocol; ``findable`` is how many images a query can find."""
     return {
-        name: score_run(run, qrels, ks=ks, is_whole=is_whole) for name, qrels in judgements.items()
+        name: score_run(run, qrels, ks=ks, is_whole=is_whole, findable=findable)
+        for name, qrels in judgements.items()
     }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from lookalike.errors import UsageError
 from lookalike.evaluation.datasets.sets import ImageSet
-from lookalike.evaluation.judging.from_gallery import label_of
+from lookalike.evaluation.judging.from_gallery import label_in
 from lookalike.evaluation.judging.makers import qrels_from_labels
 from lookalike.evaluation.matrix.embedded import Embedded, rows_of, with_queries
 from lookalike.gallery import Gallery
@@ -88,7 +88,7 @@ def labelled_pictures(gallery: Gallery, column: str) -> tuple[list[Labelled], in
     found: dict[str, Labelled] = {}
     unlabelled = 0
     for record in gallery.images():
-        label = label_of(grouping.value(record))
+        label = label_in(grouping, record)
         path = os.path.join(bases[record.source_id], record.path.replace("/", os.sep))
         if label is None:
             unlabelled += 1

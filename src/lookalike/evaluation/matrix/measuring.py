@@ -23,7 +23,7 @@ from lookalike.evaluation.judging.tables import (
 )
 from lookalike.evaluation.machine import installed, machine
 from lookalike.evaluation.matrix.building import Built, one_thread
-from lookalike.evaluation.matrix.embedded import Embedded, Listener
+from lookalike.evaluation.matrix.embedded import Listener
 from lookalike.evaluation.matrix.exact import Exact, scored
 from lookalike.evaluation.matrix.finding import Found, curve, found_by
 from lookalike.evaluation.matrix.ranking import joined_runs
@@ -48,11 +48,13 @@ class Measured:
         facts: What its JSON file holds.
         run: What was found, as deep as the largest k.
         scores: Every metric of every query.
+        positives: By protocol, how many images answer each query.
     """
 
     facts: dict[str, Any]
     run: Run
     scores: Scores
+    positives: dict[str, NDArray[np.int64]]
 
 
 def measure(
@@ -82,14 +84,16 @@ def measure(
     with one_thread():
         index = described(built, exact, found, wish, tell)
     tell(f"judging {built.name}", 0, 0)
-    by_protocol = by_protocol or scored(run, exact.judgements, exact.ks, is_whole=False)
+    by_protocol = by_protocol or scored(
+        run, exact.judgements, exact.ks, is_whole=False, findable=exact.embedded.findable
+    )
     scores = together(run, by_protocol)
     facts = {
         "format": FORMAT,
         "measured": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "machine": machine(),
         "lookalike": installed("lookalike").removeprefix("lookalike "),
-        "set": set_facts(image_set, exact.embedded),
+        "set": set_facts(image_set, exact),
         "encoder": exact.embedded.encoder,
         "index": index,
         "parameters": {
@@ -102,9 +106,11 @@ def measure(
         },
         "metrics": {name: asdict(each) for name, each in estimated(scores, wish).items()},
         "left_out": next(iter(by_protocol.values())).left_out if by_protocol else 0,
-        **shown(image_set, exact, run, by_protocol),
+        "left_out_by": {name: each.left_out for name, each in by_protocol.items()},
+        **shown(image_set, exact, run, by_protocol, wish),
     }
-    return Measured(facts, joined_runs([run], exact.depth), scores)
+    positives = {name: each.positives for name, each in by_protocol.items()}
+    return Measured(facts, joined_runs([run], exact.depth), scores, positives)
 
 
 def described(
@@ -145,9 +151,17 @@ def described_config(built: Built) -> dict[str, Any]:
     return {"kind": built.config.kind, **({"nlist": lists} if lists else {}), **given}
 
 
-def set_facts(image_set: ImageSet, embedded: Embedded) -> dict[str, Any]:
+def set_facts(image_set: ImageSet, exact: Exact) -> dict[str, Any]:
     """Say what was searched in and with."""
-    remarks = list(image_set.remarks)
+    embedded = exact.embedded
+    remarks = [
+        *image_set.remarks,
+        *(
+            f"By the judgements {name} no query that was asked has anything to find."
+            for name in image_set.judgements
+            if exact.judgements and name not in exact.judgements
+        ),
+    ]
     if len(embedded.dead):
         remarks.append(f"Pictures that cannot be read, and were left out: {len(embedded.dead):,}.")
     return {
@@ -157,7 +171,7 @@ def set_facts(image_set: ImageSet, embedded: Embedded) -> dict[str, Any]:
         "queries": len(embedded.names),
         "classes": image_set.class_count,
         "is_leave_one_out": bool((embedded.self_ids >= 0).all()),
-        "judgements": list(image_set.judgements),
+        "judgements": list(exact.judgements or image_set.judgements),
         "root": str(image_set.root),
         "licence": image_set.licence,
         "remarks": remarks,
@@ -185,7 +199,11 @@ def estimated(scores: Scores, wish: EvalWish) -> Mapping[str, Estimate]:
 
 
 def shown(
-    image_set: ImageSet, exact: Exact, run: Run, by_protocol: Mapping[str, Scores]
+    image_set: ImageSet,
+    exact: Exact,
+    run: Run,
+    by_protocol: Mapping[str, Scores],
+    wish: EvalWish,
 ) -> dict[str, Any]:
     """Pick what people look at: classes, and the best and worst queries with their hits."""
     if not by_protocol:
@@ -201,8 +219,11 @@ def shown(
         hits = hits_of(image_set, protocol, run, lines[row.query])
         return {**asdict(row), "metric": f"{prefix}{metric}", "hits": hits}
 
+    classes = per_class(
+        scores, of_class, resamples=wish.resamples, level=wish.level, seed=wish.seed
+    )
     return {
-        "classes": [asdict(row) for row in per_class(scores, of_class)],
+        "classes": [asdict(row) for row in classes],
         "best": [pictured(row) for row in best_queries(scores, metric, SHOWN_QUERIES)],
         "worst": [pictured(row) for row in worst_queries(scores, metric, SHOWN_QUERIES)],
     }

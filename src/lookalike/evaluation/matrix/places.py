@@ -4,9 +4,9 @@
 
     out/
         results.json, results.md, report.html
-        galleries/SET-FINGERPRINT/ENCODER-FINGERPRINT/images/    a gallery
-                                                     queries/    another, where they are others
-                                                     extraction.json
+        galleries/FOLDER-HASH/ENCODER-FINGERPRINT/images/        a gallery
+                                                  queries/       another, where they are others
+                                                  extraction.json
         SET-FINGERPRINT/
             set.json                                             paths and labels
             ENCODER-FINGERPRINT/INDEX.json, INDEX.npz            one result
@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Places:
     """The files of one set and one encoder.
 
     Attributes:
-        lists: Of the set's pictures.
+        lists: Of the pictures of all sets from the same place.
         galleries: The folder of the encoder's galleries.
         results: The folder of the encoder's results.
         seed: By which queries were drawn.
@@ -70,10 +71,16 @@ def places_of(
     folder: Path, image_set: ImageSet, encoder: str, fingerprint: str, *, seed: int
 ) -> Places:
     """Say where the files of a set and an encoder are."""
-    of_set = set_folder(image_set)
+    of_root, of_set = root_folder(image_set), set_folder(image_set)
     of_encoder = f"{slug(short_encoder_name(encoder))}-{fingerprint[:SHOWN_DIGITS]}"
-    galleries = folder / "galleries" / of_set
+    galleries = folder / "galleries" / of_root
     return Places(galleries, galleries / of_encoder, folder / of_set / of_encoder, seed)
+
+
+def root_folder(image_set: ImageSet) -> str:
+    """Name the folder of the galleries of all sets whose pictures lie in one place."""
+    place = hashlib.sha256(os.fsencode(image_set.root)).hexdigest()[:SHOWN_DIGITS]
+    return f"{slug(image_set.root.name)}-{place}" if image_set.root.name else place
 
 
 def set_folder(image_set: ImageSet) -> str:

@@ -13,6 +13,10 @@ from lookalike.evaluation.judging.runs import Run
 __all__ = ["ReadableQrels"]
 
 
+# Places of rankings that are looked at together.
+CELLS = 4_000_000
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadableQrels:
     """Judgements in which some images are as if they were not in the set.
@@ -56,8 +60,28 @@ class ReadableQrels:
         judged = self.whole.judge(run)
         if not len(self.dead):
             return judged
-        # A ranking of nothing else says which of them would have answered.
-        lost = np.tile(self.dead, (len(run), 1))
-        missing = self.whole.judge(Run(run.queries, lost, np.zeros(lost.shape, np.float32)))
-        answers = np.count_nonzero(missing.grades > 0, axis=1)
-        return replace(judged, positives=judged.positives - answers)
+        positives = judged.positives - self._lost(run.queries)
+        if judged.ideal is None:
+            return replace(judged, positives=positives)
+        return replace(judged, positives=positives, ideal=self._ideal(run))
+
+    def _lost(self, queries: tuple[str, ...]) -> NDArray[np.int64]:
+        """Count for each query what would have answered it, and is not there."""
+        counts = np.zeros(len(queries), dtype=np.int64)
+        size = max(1, CELLS // len(self.dead))
+        for start in range(0, len(queries), size):
+            part = queries[start : start + size]
+            # A ranking of nothing else says which of them would have answered.
+            lost = np.tile(self.dead, (len(part), 1))
+            missing = self.whole.judge(Run(part, lost, np.zeros(lost.shape, np.float32)))
+            counts[start : start + size] = np.count_nonzero(missing.grades > 0, axis=1)
+        return counts
+
+    def _ideal(self, run: Run) -> NDArray[np.int8]:
+        """Put the grades of what is there in falling order, cut off at the run's depth."""
+        ideal = np.zeros(run.image_ids.shape, dtype=np.int8)
+        for line, query in enumerate(run.queries):
+            grades = sorted(grade for grade in self.answers_to(query).values() if grade > 0)
+            best = grades[::-1][: run.depth]
+            ideal[line, : len(best)] = best
+        return ideal
