@@ -46,7 +46,9 @@ PAGES = (
     "docs/guide.md",
     "docs/queries.md",
     "docs/encoders.md",
+    "docs/evaluation.md",
     "docs/gallery-format.md",
+    "docs/metrics.md",
 )
 FILLED_ONLY = ("docs/benchmarks.md",)
 SHEET = PROJECT / "docs" / "images" / "demo-sheet.jpg"
@@ -306,9 +308,9 @@ def encoder_quality(card: dict[str, Any]) -> str:
     for name, row in card["measured"]["retrieval"].items():
         own, teacher = row["mean_average_precision"], row["teacher_mean_average_precision"]
         lines.append(
-            f"| {titles.get(name, name)} | {row['pictures']} | {own:.3f} | {teacher:.3f} "
-            f"| {own / teacher:.2f} | {row['precision_at_1']:.3f} "
-            f"| {row['teacher_precision_at_1']:.3f} |"
+            f"| {titles.get(name, name)} | {row['pictures']} | {own:.4f} | {teacher:.4f} "
+            f"| {own / teacher:.2f} | {row['precision_at_1']:.4f} "
+            f"| {row['teacher_precision_at_1']:.4f} |"
         )
     return "\n".join(lines)
 

@@ -50,6 +50,16 @@ def test_the_page_is_written_where_it_can_be_drawn(lookalike, labelled, encoder,
     assert "labelled" in page
 
 
+def test_a_page_that_cannot_be_drawn_is_told_before_the_work(
+    lookalike, labelled, encoder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("lookalike.evaluation.reports.figures.can_draw", lambda: False)
+    done = lookalike("eval", labelled, "--encoders", encoder, "--report", "--out", "o")
+    assert done.code == 1
+    assert "pip install 'lookalike[plot]'" in done.err
+    assert not (tmp_path / "o").exists()
+
+
 def test_json_goes_to_the_output_and_all_else_to_the_other(lookalike, labelled, encoder):
     done = lookalike("eval", labelled, "--encoders", encoder, "--k", "1", "--no-report", "--json")
     (result,) = json.loads(done.out)

@@ -14,6 +14,7 @@ from lookalike.cli.numbers import WholeNumber
 from lookalike.cli.options import absolute, gallery_option, located_gallery, logging_options
 from lookalike.cli.output import note
 from lookalike.errors import UsageError
+from lookalike.evaluation.reports.figures import can_draw
 from lookalike.evaluation.search_bench import (
     ENGINES,
     BenchWish,
@@ -122,7 +123,7 @@ def search(
     (folder / "search.json").write_text(json.dumps(bench, indent=1, default=float) + "\n")
     tables = bench_tables(bench)
     (folder / "search.md").write_text(tables)
-    if has_matplotlib():
+    if can_draw():
         save_bench_plot(bench, folder / "search.png")
     click.echo(tables)
 
@@ -192,10 +193,3 @@ def loaded_queries(file: str, dim: int) -> NDArray[np.float32]:
             f"The queries {file} have shape {asked.shape}: (n, {dim}) with n >= 2 is needed."
         )
     return unit_rows(asked)
-
-
-def has_matplotlib() -> bool:
-    """Tell whether a plot can be drawn."""
-    from importlib.util import find_spec
-
-    return find_spec("matplotlib") is not None

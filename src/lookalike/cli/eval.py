@@ -21,7 +21,7 @@ from lookalike.cli.numbers import WholeNumber
 from lookalike.cli.options import absolute, expanded, logging_options
 from lookalike.cli.output import counted, note, printable, say, shown_path
 from lookalike.cli.progress import step_bar
-from lookalike.errors import EncoderNotFound, UsageError
+from lookalike.errors import EncoderNotFound, MissingExtra, UsageError
 from lookalike.gallery import Gallery, is_gallery
 
 if TYPE_CHECKING:
@@ -200,6 +200,8 @@ def command(
             "a gallery, or a data set that 'lookalike datasets' lists."
         )
     wish = wished(encoders, indexes, ks, labels, queries, ranking, seed)
+    if has_report:
+        require_drawing()
     if out is not None:
         require_folder(Path(absolute(out)))
     choice = EncoderChoice(None, device, backend)
@@ -208,6 +210,14 @@ def command(
     )
     write(results, folder, image_set, has_report=has_report)
     show(results, as_json=as_json)
+
+
+def require_drawing() -> None:
+    """Find out whether the page can be drawn before anything is measured."""
+    from lookalike.evaluation.reports.figures import can_draw
+
+    if not can_draw():
+        raise MissingExtra("plot", "Writing the page with plots")
 
 
 def wished(
@@ -424,13 +434,14 @@ def write(
     results: list[dict[str, Any]], folder: Path, image_set: ImageSet, *, has_report: bool | None
 ) -> None:
     """Write what people read, and say where it is."""
-    from lookalike.evaluation.matrix import can_draw, write_outputs
+    from lookalike.evaluation.matrix import write_outputs
+    from lookalike.evaluation.reports.figures import can_draw
 
     sets = {image_set.fingerprint: image_set}
     files = write_outputs(results, folder, sets=sets, has_report=has_report)
     note(f"Results: {', '.join(shown_path(file) for file in files)}")
     if has_report is None and not can_draw():
-        note("There is no page with plots: it needs the extra 'plot', pip install lookalike[plot].")
+        note("There is no page with plots: it needs pip install 'lookalike[plot]'.")
 
 
 def show(results: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -191,6 +191,6 @@ def test_classes_and_what_an_index_finds_have_their_intervals():
     result["index"]["ann_recall_intervals"] = {"10": {"low": 0.25, "high": 0.75}}
 
     classes = class_table([result])
-    assert "0.125–0.875" in [cell.note for line in classes.rows for cell in line]
+    assert "0.125\u20130.875" in [cell.note for line in classes.rows for cell in line]
     indexes = index_table([result])
-    assert "0.250–0.750" in [cell.note for cell in indexes.rows[0]]
+    assert "0.250\u20130.750" in [cell.note for cell in indexes.rows[0]]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from lookalike.evaluation.datasets.sets import ImageSet
+from lookalike.evaluation.reports.figures import can_draw
 from lookalike.evaluation.writing import write_json, write_whole
 
 __all__ = ["write_outputs"]
@@ -46,8 +46,3 @@ def write_outputs(
         files.append(folder / "report.html")
         write_report(results, files[-1], sets=sets or {})
     return files
-
-
-def can_draw() -> bool:
-    """Tell whether plots can be drawn."""
-    return find_spec("matplotlib") is not None

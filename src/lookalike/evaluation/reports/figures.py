@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = [
     "NARROW",
     "WIDE",
     "Look",
+    "can_draw",
     "inline_svg",
     "new_figure",
     "save_plot",
@@ -56,6 +58,11 @@ class Look:
 
 WIDE = Look()
 NARROW = Look(352, is_narrow=True)
+
+
+def can_draw() -> bool:
+    """Tell whether matplotlib is installed."""
+    return find_spec("matplotlib") is not None
 
 
 def new_figure(look: Look, height: float) -> Any:
