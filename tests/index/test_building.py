@@ -75,3 +75,9 @@ def test_no_more_candidates_are_scored_than_there_are(lopsided):
     all_of_them = SearchParams(nprobe=index.nlist, k_factor=1e9)
     exact = ExactIndex([rows], dim=DIM).search(queries, 10).rows
     assert share(exact, index.search(queries, 10, params=all_of_them).rows) > 0.99
+
+
+def test_few_rows_a_list_are_no_reason_to_write_to_the_terminal(capfd):
+    rows = unit_rows(np.random.default_rng(3).normal(size=(200, 16)))
+    build_index([rows], IndexConfig(kind="factory", factory="IVF16,Flat"), dim=16)
+    assert capfd.readouterr() == ("", "")

@@ -101,6 +101,8 @@ def empty_structure(config: IndexConfig, rows: int, dim: int) -> Any:
     bare = layers(index)[-1]
     if hasattr(bare, "do_polysemous_training"):
         bare.do_polysemous_training = False  # minutes, for a search mode that is not used
+    if isinstance(bare, faiss.IndexIVF):
+        bare.cp.min_points_per_centroid = 1  # else FAISS writes a warning past all logs
     if isinstance(bare, faiss.IndexHNSW):
         bare.hnsw.efConstruction = config.ef_construction
     return index
