@@ -19,6 +19,7 @@ class Web:
     pages: dict[str, bytes] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     codes: dict[str, list[int]] = field(default_factory=dict)  # answers before the page
+    types: dict[str, str] = field(default_factory=dict)
     breaks_after: int | None = None
     knows_ranges: bool = True
     asked: list[str] = field(default_factory=list)
@@ -64,6 +65,8 @@ class Answers(BaseHTTPRequestHandler):
         self.send_response(status)
         if location:
             self.send_header("Location", location)
+        if kind := self.web.types.get(urlsplit(self.path).path):
+            self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         limit = self.web.breaks_after

@@ -183,6 +183,47 @@ def test_a_header_that_takes_gigabytes_is_refused(tmp_path, kind):
         contents(file)
 
 
+def pax(kind, start, count):
+    """A header of many settings, for one file or for all that follow."""
+    body = b"".join(b"14 %08x=v\n" % number for number in range(start, start + count))
+    header = tarfile.TarInfo("settings")
+    header.type, header.size = kind, len(body)
+    return header.tobuf(tarfile.USTAR_FORMAT) + body + bytes(-len(body) % 512)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE])
+@pytest.mark.parametrize("heads", [1, 3])
+def test_headers_before_one_file_do_not_fill_the_memory(tmp_path, kind, heads):
+    file = tmp_path / "set.tar.gz"
+    with gzip.open(file, "wb", 1) as packed:
+        for number in range(heads):
+            packed.write(pax(kind, number * 10**6, 90_000 // heads))  # 1.2 MiB together
+        packed.write(tar_of(tmp_path / "set.tar").read_bytes())
+    with pytest.raises(DatasetUnreadable, match="more than a header can hold"):
+        contents(file)
+
+
+def test_headers_for_all_files_do_not_add_up(tmp_path, monkeypatch):
+    kept, step = [], tarfile.TarFile.next
+
+    def watched(tar):
+        kept.append(len(tar.pax_headers))
+        return step(tar)
+
+    monkeypatch.setattr(tarfile.TarFile, "next", watched)
+    picture = png((1, 2, 3))
+    info = tarfile.TarInfo("cat/{}.png")
+    with (tmp_path / "set.tar").open("wb") as file:
+        for number in range(4):
+            info.name, info.size = f"cat/{number}.png", len(picture)
+            file.write(pax(tarfile.XGLTYPE, number * 1000, 1000))
+            file.write(info.tobuf() + picture + bytes(-len(picture) % 512))
+        file.write(bytes(1024))
+    assert len(contents(tmp_path / "set.tar")) == 4
+    assert len(kept) > 4
+    assert max(kept) <= 1000
+
+
 @pytest.mark.parametrize("form", ["header", "pax"])
 def test_a_size_below_nothing_is_no_endless_loop(tmp_path, form):
     file = tmp_path / "set.tar"

@@ -227,8 +227,8 @@ def test_lists_that_hold_each_other_are_no_arrays():
         array_of(read_pickle(hostile, "batch"), "batch")
     doubled = (b"q%c](h%ch%ce" % (n, n, n) for n in range(60))  # 2 ** 60 lists, written out
     billion = b"\x80\x02]" + b"".join(doubled) + b"."
-    with pytest.raises(DatasetUnreadable, match="holds list where an array belongs"):
-        array_of(read_pickle(billion, "batch"), "batch")
+    with pytest.raises(DatasetUnreadable, match="it would grow far beyond its size"):
+        read_pickle(billion, "batch")
 
 
 def test_a_pickle_that_takes_for_ever_is_refused(monkeypatch):
@@ -239,8 +239,78 @@ def test_a_pickle_that_takes_for_ever_is_refused(monkeypatch):
 
 def test_deep_nesting_is_no_crash():
     deep = b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b"."
-    with pytest.raises(DatasetUnreadable, match="holds list"):
-        array_of(read_pickle(deep, "batch"), "batch")
+    with pytest.raises(DatasetUnreadable, match="it nests more than 500 levels"):
+        read_pickle(deep, "batch")
+    key = b"\x80\x02})" + b"\x85" * 200_000 + b"K\x01s."  # hashed level by level
+    with pytest.raises(DatasetUnreadable, match="it nests more than 500 levels"):
+        read_pickle(key, "batch")
+
+
+def test_what_is_put_together_of_itself_is_refused_before_it_is_written_out_or_hashed():
+    doubled = b"(t" + b"2\x86" * 40  # a pair of a pair of a pair: 2 ** 40 leaves
+    made = b"X\x02\x00\x00\x00u1\x85R"
+    for hostile in (
+        b"cnumpy\ndtype\n" + doubled + b"\x85R",
+        b"cnumpy\ndtype\n" + made + b"(K\x03" + doubled + b"NNNtb",
+        b"cnumpy.core.numeric\n_frombuffer\n(C\x01acnumpy\ndtype\n" + made + doubled + b"tR",
+        b"}" + doubled + b"K\x01s",
+        b"(" + doubled + b"K\x01d",
+        b"\x8f(" + doubled + b"\x90",
+    ):
+        with pytest.raises(DatasetUnreadable, match="it would grow far beyond its size") as refusal:
+            read_pickle(b"\x80\x04" + hostile + b".", "batch")
+        assert len(str(refusal.value)) < 300
+
+
+def test_messages_name_types_and_not_what_they_hold():
+    doubled = b"(t" + b"2\x86" * 15  # little enough to be weighed and read
+    text = b"X\x10\x27\x00\x00" + b"z" * 10_000
+    for hostile, told in (
+        (b"cnumpy\ndtype\n" + doubled + b"\x85R", "an array of type tuple is"),
+        (b"cnumpy\ndtype\n" + text + b"\x85R", "an array of type 'z+[.]{3}z+' is"),
+        (b"c" + b"os" * 5_000 + b"\nsystem\n", "it asks for (os){50}, and"),
+    ):
+        with pytest.raises(DatasetUnreadable, match=told):
+            read_pickle(b"\x80\x02" + hostile + b".", "batch")
+
+
+def repeated(name, arguments, times):
+    """A pickle that calls one function often, with the same arguments."""
+    start = b"\x80\x03c" + name + b"\nq\x000" + arguments + b"q\x010]("
+    return start + b"h\x00h\x01R" * times + b"e."
+
+
+def test_a_few_bytes_cannot_be_copied_to_gigabytes():
+    size = struct.pack("<I", 10**6)
+    text = b"X" + size + b"a" * 10**6
+    kind = b"cnumpy\ndtype\nX\x05\x00\x00\x00S9999\x85R"
+    number = kind + b"B" + struct.pack("<I", 9999) + b"a" * 9999 + b"\x86"
+    for hostile in (
+        repeated(b"_codecs\nencode", text + b"\x85", 50),
+        repeated(b"numpy.core.multiarray\nscalar", number, 1000),
+    ):
+        with pytest.raises(DatasetUnreadable, match="it would grow far beyond its size"):
+            read_pickle(hostile, "batch")
+    assert len(read_pickle(repeated(b"_codecs\nencode", text + b"\x85", 2), "batch")) == 2
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_what_is_large_and_honest_is_read(protocol):
+    pixels = np.random.default_rng(0).integers(0, 256, (1000, 3072), dtype=np.uint8)
+    content = {
+        "data": pixels,
+        "labels": list(range(1000)),
+        "names": [f"{n}.png" for n in range(1000)],
+    }
+    found = read_pickle(pickle.dumps([content, {"batch": content}], protocol), "batch")
+    assert np.array_equal(array_of(found[1]["batch"]["data"], "batch"), pixels)
+
+
+def test_numbers_without_end_are_no_arrays():
+    with pytest.raises(DatasetUnreadable, match="too large"):
+        array_of([10**400, 1], "gnd")
+    with pytest.raises(DatasetUnreadable, match="too large"):
+        array_of([10**400, 0.5], "gnd")
 
 
 def test_a_cut_off_pickle_is_one_sentence():

@@ -32,8 +32,9 @@ from published_forms import (
 )
 
 from lookalike.errors import DatasetNotFound, DatasetUnreadable, UsageError
-from lookalike.evaluation.datasets import open_set, published
+from lookalike.evaluation.datasets import forms, open_set, preparing, published, revisited
 from lookalike.evaluation.datasets.known import known_set, known_sets, nearest_names
+from lookalike.evaluation.datasets.revisited import read_gnd
 from lookalike.evaluation.judging.runs import Run
 
 
@@ -203,6 +204,21 @@ def test_a_binary_cifar_of_another_length_is_one_sentence(tmp_path):
         open_set(str(file))
 
 
+def test_two_cifars_side_by_side_are_not_mixed(tmp_path):
+    folder = write_files(tmp_path, cifar_ten() | cifar_hundred())
+    both = "holds both cifar-10-batches-py and cifar-100-python"
+    with pytest.raises(UsageError, match=both):
+        open_set(str(folder))
+    assert len(open_set(str(folder / "cifar-100-python")).images) == 4
+
+
+def test_names_of_classes_are_texts(tmp_path):
+    contents = cifar_ten()
+    contents["cifar-10-batches-py/batches.meta"] = pickle.dumps({"label_names": [["cat"], "dog"]})
+    with pytest.raises(DatasetUnreadable, match="does not hold what CIFAR's do"):
+        open_set(str(write_files(tmp_path, contents)))
+
+
 def test_names_of_classes_lead_nowhere(tmp_path):
     meta = {"label_names": ["../../../out", "/etc/x", "T-shirt/top"]}
     contents = cifar_ten() | {"cifar-10-batches-py/batches.meta": python_two(meta)}
@@ -341,6 +357,18 @@ def test_a_missing_picture_is_named(tmp_path):
         (lambda content: content["gnd"][0].update(easy=[-1]), "lies beyond the 5 images"),
         (lambda content: content["gnd"][0].pop("hard"), "'hard'"),
         (lambda content: content["gnd"].pop(), "do not fit each other"),
+        (lambda content: content["gnd"][0].update(easy=[0.7]), "easy is no whole number"),
+        (lambda content: content["gnd"][0].update(easy=[True]), "easy is no whole number"),
+        (lambda content: content["gnd"][0].update(easy=np.array(["a"])), "no whole number"),
+        (lambda content: content["gnd"][0].update(easy=[10**400]), "too large"),
+        (lambda content: content["gnd"][0].update(easy=[0, 0]), "is judged twice"),
+        (lambda content: content["gnd"][0].update(junk=[0, 4]), "is judged twice"),
+        (lambda content: content["gnd"][0].update(easy=[0] * 6), "more positions of easy than"),
+        (lambda content: content["qimlist"].__setitem__(0, "tower_1"), "names 'tower_1' twice"),
+        (lambda content: content["qimlist"].__setitem__(1, "tower_q"), "names 'tower_q' twice"),
+        (lambda content: content["imlist"].__setitem__(1, "other_1"), "names 'other_1' twice"),
+        (lambda content: content["imlist"].__setitem__(1, ["x"] * 9), "list is no name"),
+        (lambda content: content["gnd"][0].update(bbx=[10**400, 0, 1, 1]), "too large"),
         (lambda content: content["gnd"][0].update(bbx=[1.0]), "a box has four numbers"),
         (lambda content: content["gnd"][0].update(bbx=[9, 9, 1, 1]), "lies outside of 20 x 16"),
         (lambda content: content["imlist"].append("../out"), "is no name of a picture"),
@@ -354,6 +382,23 @@ def test_a_judging_pickle_that_makes_no_sense_is_one_sentence(tmp_path, change, 
     (folder / "gnd_roxford5k.pkl").write_bytes(pickle.dumps(content))
     with pytest.raises(DatasetUnreadable, match=why):
         open_set(str(folder))
+
+
+def test_positions_may_be_written_as_fractions_that_are_none(tmp_path):
+    content = pickle.loads(gnd())
+    content["gnd"][0]["hard"] = np.array([1.0])
+    (tmp_path / "gnd_roxford5k.pkl").write_bytes(pickle.dumps(content))
+    assert read_gnd(tmp_path / "gnd_roxford5k.pkl").answers[0].hard == (1,)
+
+
+def test_a_long_list_that_is_named_again_and_again_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(revisited, "MAX_JUDGED", 20)
+    content = pickle.loads(gnd())
+    content["qimlist"] = [f"q{number}" for number in range(10)]
+    content["gnd"] = [content["gnd"][0]] * 10
+    (tmp_path / "gnd_roxford5k.pkl").write_bytes(pickle.dumps(content))
+    with pytest.raises(DatasetUnreadable, match="it judges more than 20 pictures"):
+        read_gnd(tmp_path / "gnd_roxford5k.pkl")
 
 
 def test_a_judging_pickle_that_wants_to_run_a_program_is_refused_and_named(tmp_path):
@@ -415,6 +460,18 @@ def test_a_set_that_was_unpacked_by_path_is_compared_and_then_kept(tmp_path, fac
     assert by_name.root == by_path.root
     file.unlink()
     assert open_set("caltech-101").fingerprint == by_path.fingerprint
+
+
+def test_what_an_older_version_prepared_is_prepared_anew(tmp_path, datasets, facts_of, monkeypatch):
+    file = write_tar(tmp_path / "cifar-10-python.tar.gz", cifar_ten(), "w:gz")
+    facts_of("cifar-10", [file], parts={"train": 15, "test": 3}, classes={"class": 3})
+    before = open_set("cifar-10", data_folders=[tmp_path]).root
+    monkeypatch.setattr(preparing, "VERSION", 2)
+    monkeypatch.setattr(forms, "VERSION", 2)
+    assert published.prepared_known(known_set("cifar-10")) is None
+    after = open_set("cifar-10", data_folders=[tmp_path]).root
+    assert after != before
+    assert published.prepared_known(known_set("cifar-10")).root == after
 
 
 def test_counts_are_asserted(tmp_path, facts_of):

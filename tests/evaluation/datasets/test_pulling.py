@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 
@@ -9,7 +10,7 @@ import pytest
 from published_forms import cifar_ten, fashion_mnist, write_files, write_tar
 
 from lookalike.errors import DatasetError, DatasetNotFound, DatasetUnreadable, StorageFull
-from lookalike.evaluation.datasets import open_set, pulling
+from lookalike.evaluation.datasets import known, open_set, pulling
 from lookalike.evaluation.datasets.known import known_set
 from lookalike.evaluation.datasets.pulling import pull_files
 
@@ -75,6 +76,49 @@ def test_what_is_longer_than_the_file_is_fetched_anew(published, datasets):
 def test_another_file_than_the_published_one_is_refused_and_not_kept(published, web, datasets):
     web.pages["/cifar-10-python.tar.gz"] = b"x" * len(published)
     with pytest.raises(DatasetUnreadable, match="is not what was published, and was deleted"):
+        pull_files(known_set("cifar-10"))
+    assert not list(datasets.glob("cifar*"))
+
+
+def elsewhere_too(tmp_path, web, **changed):
+    """Give the file of cifar-10 another address before its own."""
+    entries = json.loads(known.FACTS.read_text())
+    file = next(one for one in entries if one["name"] == "cifar-10")["variants"][0][0]
+    file |= {"addresses": [f"{web.address}/moved.tar.gz", *file["addresses"]], **changed}
+    (tmp_path / "facts.json").write_text(json.dumps(entries))
+    known.known_sets.cache_clear()
+
+
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/gzip"])
+@pytest.mark.parametrize(
+    "page", [b"<html>moved</html>", b"\n<!DOCTYPE HTML>moved", b"another file"]
+)
+def test_the_second_address_is_tried_where_the_first_sends_something_else(
+    published, tmp_path, web, datasets, page, kind
+):
+    elsewhere_too(tmp_path, web)
+    web.pages["/moved.tar.gz"] = page
+    web.types["/moved.tar.gz"] = kind
+    pull_files(known_set("cifar-10"))
+    assert [file.name for file in datasets.glob("cifar*")] == ["cifar-10-python.tar.gz"]
+    assert (datasets / "cifar-10-python.tar.gz").read_bytes() == published
+
+
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [
+        ("text/html", b"Moved."),
+        ("application/octet-stream", b"\xef\xbb\xbf <!doctype html><title>Moved</title>"),
+    ],
+)
+def test_a_page_is_not_kept_for_a_file_without_a_checksum(
+    published, tmp_path, web, datasets, kind, page
+):
+    addresses = [f"{web.address}/cifar-10-python.tar.gz"]
+    elsewhere_too(tmp_path, web, md5="", size=0, addresses=addresses)
+    web.pages["/cifar-10-python.tar.gz"] = page
+    web.types["/cifar-10-python.tar.gz"] = kind
+    with pytest.raises(DatasetUnreadable, match="a page of the web"):
         pull_files(known_set("cifar-10"))
     assert not list(datasets.glob("cifar*"))
 

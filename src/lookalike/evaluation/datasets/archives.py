@@ -11,6 +11,7 @@ import gzip
 import re
 import stat
 import struct
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -26,8 +27,8 @@ __all__ = ["ARCHIVES", "Member", "is_archive", "members", "members_within"]
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 CHUNK_BYTES = 2**20
-# No honest header is longer; tar's readers take a header into memory as a whole.
-MAX_READ_BYTES = 64 * 2**20
+# No honest headers of one file are longer; tar's readers take them into memory as a whole.
+MAX_HEADER_BYTES = 2**20
 # Pictures hardly pack: what unpacks to more than this and more than so many times its
 # own size is made to fill a disk.
 MAX_UNPACKED_BYTES = 2 * 2**30
@@ -142,8 +143,9 @@ def tar_members(raw: IO[bytes], archive: str, limit: int, *, is_packed: bool) ->
         metered = Metered(stream, limit)
         with tarfile.open(fileobj=cast("Any", metered), mode="r:") as tar:
             seen: list[tarfile.TarInfo] = getattr(tar, "members", [])
+            settings: dict[str, str] = getattr(tar, "pax_headers", {})
             place = 0
-            while (info := tar.next()) is not None:
+            while (info := metered.header(tar)) is not None:
                 # A size below nothing leads back to where it was read: for ever.
                 if info.size < 0 or tar.offset <= place:
                     raise tarfile.ReadError(f"{info.name!r} has no size")
@@ -154,6 +156,8 @@ def tar_members(raw: IO[bytes], archive: str, limit: int, *, is_packed: bool) ->
                         yield Member(name, info.size, archive, opener_of(tar, info))
                 # It keeps all that it has seen, which for a million files is a gigabyte.
                 seen.clear()
+                # And adds up what the headers for all files say.
+                settings.clear()
             require_end(metered, tar.offset)
 
 
@@ -197,11 +201,20 @@ class Metered:
     def __init__(self, stream: IO[bytes], limit: int) -> None:
         self._stream = stream
         self._limit = limit
+        self._left = MAX_HEADER_BYTES
+
+    def header(self, tar: tarfile.TarFile) -> tarfile.TarInfo | None:
+        """Let a tar on this stream read its next header, and those before it that belong to it."""
+        self._left = MAX_HEADER_BYTES
+        info = tar.next()
+        self._left = sys.maxsize
+        return info
 
     def read(self, size: int = -1) -> bytes:
-        """Read, unless it is more than any header or chunk can be."""
-        if not 0 <= size <= MAX_READ_BYTES:
+        """Read, unless it is more than headers or a chunk can be."""
+        if not 0 <= size <= min(CHUNK_BYTES, self._left):
             raise tarfile.ReadError("a header announces more than a header can hold")
+        self._left -= size
         return self._stream.read(size)
 
     def seek(self, place: int) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.errors import DatasetUnreadable
+from lookalike.errors import DatasetUnreadable, UsageError
 from lookalike.evaluation.datasets.archives import Member
 from lookalike.evaluation.datasets.arrays import PixelPart, write_parts
 from lookalike.evaluation.datasets.listing import Listing
@@ -66,13 +66,20 @@ def prepare_cifar(
 
     Raises:
         DatasetUnreadable: A file is missing, damaged, or asks for a program to be run.
+        UsageError: There are several of them.
     """
     records = Records()
+    before = ""
     parts: dict[str, str] = {}
     for member in files:
         if is_cifar_member(member.name):
             folder = posixpath.basename(posixpath.dirname(member.name))
-            parts = FOLDERS[folder][0]
+            if before and folder != before:
+                raise UsageError(
+                    f"{archive} holds both {before} and {folder}, and which is meant is not said: "
+                    "name one of the two."
+                )
+            before, parts = folder, FOLDERS[folder][0]
             read_member(member, records, is_hundred="100" in folder)
     missing = [name for name in parts if name not in records.pixels]
     if missing or not records.names:
@@ -117,7 +124,9 @@ def read_pickled(data: bytes, name: str, records: Records) -> None:
         raise not_published(name)
     for key, column in LABEL_KEYS.items():
         if isinstance(names := content.get(f"{key[:-1]}_names"), list):
-            records.names[column] = tuple(str(one) for one in names)
+            if not all(isinstance(one, str) for one in names):
+                raise not_published(name)
+            records.names[column] = tuple(names)
     if "data" not in content:
         if not records.names:
             raise not_published(name)

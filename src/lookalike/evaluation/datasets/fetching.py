@@ -19,7 +19,9 @@ from urllib.parse import urlsplit
 from lookalike.encoders.weights.reach import is_set, why_out_of_reach
 from lookalike.errors import DatasetError, ImageUnreadable, StorageFull
 from lookalike.evaluation.datasets.captions import FAILURES, CaptionedSet, path_of
-from lookalike.evaluation.datasets.preparing import FULL, Progress
+from lookalike.evaluation.datasets.preparing import Progress
+from lookalike.evaluation.datasets.pulling import AGENT
+from lookalike.evaluation.writing import FULL
 from lookalike.images.formats import format_of
 
 __all__ = ["Fetched", "Patience", "fetch_photographs"]
@@ -35,7 +37,6 @@ GONE = "photo_unavailable"
 LOST_AFTER = 100
 # Among so many addresses servers are looked for to ask whether they are there.
 PROBED = 1000
-AGENT = "lookalike (image similarity search; evaluation data)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from lookalike.evaluation.datasets.cifar import is_cifar_member, prepare_cifar
 from lookalike.evaluation.datasets.idx import idx_files, prepare_idx
 from lookalike.evaluation.datasets.listing import Listing, digest_of
 from lookalike.evaluation.datasets.preparing import (
+    VERSION,
     FileWriter,
     Prepared,
     Progress,
@@ -24,12 +25,11 @@ from lookalike.evaluation.datasets.preparing import (
     prepared_before,
 )
 from lookalike.evaluation.datasets.revisited import gnd_files, prepare_revisited
-from lookalike.evaluation.datasets.unpacking import is_picture, unpack
+from lookalike.evaluation.datasets.unpacking import unpack
+from lookalike.images.sources import is_picture_name
 
 __all__ = ["CAPTIONS", "form_of", "prepare_files", "unpacked_before"]
 
-# Raised whenever the same files would become other files.
-VERSION = 1
 PICTURES, CIFAR, IDX, REVISITED, CAPTIONS = "pictures", "cifar", "idx", "revisited", "captions"
 
 
@@ -68,7 +68,7 @@ def form_of_archive(archive: Path) -> str:
             return CIFAR
         if is_caption_member(member.name):
             return CAPTIONS
-        if is_picture(member.name):
+        if is_picture_name(member.name):
             return PICTURES
     return PICTURES
 

@@ -192,7 +192,7 @@ def stored(
         raise DatasetError(f"Picture {number} of the part {split} is none: {error}.") from error
     folder = folder_name(labels[0]) if labels else "pictures"
     path = f"{folder_name(split)}/{folder}/{number:07}.{extension}"
-    return path, writer.write(path, chunks_of(data))
+    return path, writer.write(path, iter([data]))
 
 
 def read_path(value: Any) -> bytes:
@@ -200,8 +200,3 @@ def read_path(value: Any) -> bytes:
     from lookalike.images import read_file
 
     return read_file(str(value["path"]))
-
-
-def chunks_of(data: bytes) -> Iterator[bytes]:
-    """Give the bytes as one piece."""
-    yield data

@@ -14,6 +14,8 @@ import math
 import pickle
 import pickletools
 import re
+import reprlib
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -21,14 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import DatasetUnreadable, first_line
+from lookalike.evaluation.datasets.weighing import Scales
 
-__all__ = ["MAX_PICKLE_BYTES", "PickledArray", "array_of", "read_pickle"]
+__all__ = ["MAX_PICKLE_BYTES", "PickledArray", "array_of", "read_pickle", "shown"]
 
 # CIFAR-100's training pictures take 155 MB.
 MAX_PICKLE_BYTES = 512 * 2**20
 # And less than half a million steps.
 MAX_STEPS = 10_000_000
 MAX_DIMENSIONS = 8
+LONGEST_NAME, LONGEST_MESSAGE = 100, 300
 # What makes objects of classes, asks for what lies outside, or shares the memory of others.
 REFUSED_STEPS = {
     *("EXT1", "EXT2", "EXT4", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX"),
@@ -63,7 +67,7 @@ class PickledType:
     def __init__(self, code: object, *_: object) -> None:
         text = code.decode("latin1") if isinstance(code, bytes) else code
         if not isinstance(text, str) or not TYPE_CODE.fullmatch(text):
-            raise pickle.UnpicklingError(f"an array of type {text!r} is no array of numbers")
+            raise pickle.UnpicklingError(f"an array of type {shown(text)} is no array of numbers")
         self._code = text.lstrip("|<>=")
         self._order = text[0] if text[0] in BYTE_ORDERS else "="
 
@@ -73,7 +77,7 @@ class PickledType:
             raise pickle.UnpicklingError("an array of records is no array of numbers")
         order = state[1].decode("latin1") if isinstance(state[1], bytes) else state[1]
         if order not in BYTE_ORDERS:
-            raise pickle.UnpicklingError(f"there is no byte order {order!r}")
+            raise pickle.UnpicklingError(f"there is no byte order {shown(order)}")
         self._order = order
 
     def to_numpy(self) -> np.dtype[Any]:
@@ -123,9 +127,22 @@ class PickledArray:
 def shape_of(shape: object) -> tuple[int, ...]:
     """Check a shape."""
     sizes = shape if isinstance(shape, tuple) else (shape,)
-    if len(sizes) > MAX_DIMENSIONS or not all(type(size) is int and size >= 0 for size in sizes):
-        raise pickle.UnpicklingError(f"an array cannot have the shape {shape!r}")
+    if len(sizes) > MAX_DIMENSIONS or not all(map(is_size, sizes)):
+        raise pickle.UnpicklingError("an array cannot have the shape that it is said to have")
     return cast("tuple[int, ...]", sizes)
+
+
+def is_size(value: object) -> bool:
+    """Whether an array can be as long in one direction."""
+    return type(value) is int and 0 <= value <= sys.maxsize
+
+
+def shown(value: object) -> str:
+    """Write for a message what a pickle holds: a text shortened, anything else by its type.
+
+    What looks small can be endless once it is written out.
+    """
+    return reprlib.repr(value) if isinstance(value, str) else type(value).__name__
 
 
 def kept_scalar(kind: object, data: object = b"") -> object:
@@ -190,7 +207,7 @@ class ArraysOnly(pickle.Unpickler):
 
 def forbidden(name: str) -> pickle.UnpicklingError:
     """Make the error for a name that no data needs."""
-    asked = name.replace(" ", ".")
+    asked = name[:LONGEST_NAME].replace(" ", ".")
     return pickle.UnpicklingError(f"it asks for {asked}, and pickles are read for arrays only")
 
 
@@ -209,14 +226,16 @@ def read_pickle(data: bytes, name: str) -> Any:
         return ArraysOnly(io.BytesIO(data), fix_imports=False, encoding="latin1").load()
     # Damage can look like anything: a step that finds a list where it wants a number.
     except (Exception, RecursionError) as error:
+        why = first_line(error)[:LONGEST_MESSAGE]
         raise DatasetUnreadable(
-            f"The pickle {name} was not read: {first_line(error)}. It is damaged, or not what was "
-            "published: fetch it again from where the data set was published."
+            f"The pickle {name} was not read: {why}. It is damaged, or not what was published: "
+            "fetch it again from where the data set was published."
         ) from error
 
 
 def require_honest(data: bytes) -> None:
-    """Refuse steps that no data needs, and places that only waste memory."""
+    """Refuse steps that no data needs, and what would only waste memory or time."""
+    scales = Scales(len(data))
     for number, (step, argument, _) in enumerate(pickletools.genops(data)):
         if number == MAX_STEPS:
             raise pickle.UnpicklingError(f"it takes more than {MAX_STEPS:,} steps")
@@ -227,6 +246,7 @@ def require_honest(data: bytes) -> None:
         # The reader makes room for every place below the one it is told to remember.
         if step.name in MEMO_STEPS and cast("int", argument) > number:
             raise pickle.UnpicklingError("it remembers more than it holds")
+        scales.put(step, argument)
 
 
 def array_of(value: object, name: str) -> NDArray[Any]:
@@ -239,7 +259,10 @@ def array_of(value: object, name: str) -> NDArray[Any]:
         if isinstance(value, PickledArray):
             return value.to_numpy()
         if is_numbers(value):
-            return np.array(value)
+            made = np.array(value)
+            if made.dtype.kind == "O":
+                raise OverflowError("it holds a number that is too large")
+            return made
     except (OverflowError, ValueError) as error:
         raise DatasetUnreadable(
             f"The pickle {name} is damaged ({first_line(error)}): fetch it again."

@@ -15,6 +15,7 @@ from lookalike.encoders.cache import read_object, replace_text
 from lookalike.errors import DatasetError, DatasetUnreadable, StorageFull
 from lookalike.evaluation.datasets.listing import Listing
 from lookalike.evaluation.datasets.places import datasets_folder, slug
+from lookalike.evaluation.writing import FULL
 
 __all__ = [
     "FileWriter",
@@ -30,10 +31,11 @@ __all__ = [
 Progress = Callable[[int, int], None]
 
 FORMAT = 1
+# Raised whenever the same files would become other files.
+VERSION = 1
 FACTS = "set.json"
 PICTURES = "pictures"
 NO_NAME = {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
-FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def prepared(
                 listing = write(writer)
                 facts = {
                     "format": FORMAT,
+                    "version": VERSION,
                     "name": name,
                     "base": writer.base,
                     "checksums": checksums or {},
@@ -190,9 +193,10 @@ def find_prepared(name: str) -> Iterator[Prepared]:
 
 
 def opened(folder: Path) -> Prepared | None:
-    """Read what a prepared set holds; None where there is none, or a damaged one."""
+    """Read what a prepared set holds; None where there is none, a damaged or an outdated one."""
     facts = read_object(folder / FACTS)
-    if facts.get("format") != FORMAT:
+    # The first version was not written down.
+    if facts.get("format") != FORMAT or facts.get("version", 1) != VERSION:
         return None
     try:
         checksums = {str(file): str(value) for file, value in facts["checksums"].items()}

@@ -15,8 +15,9 @@ from lookalike.encoders.weights.reach import is_set, why_out_of_reach
 from lookalike.errors import DatasetError, DatasetNotFound, DatasetUnreadable, StorageFull
 from lookalike.evaluation.datasets.known import KnownFile, KnownSet
 from lookalike.evaluation.datasets.places import datasets_folder, find_file
-from lookalike.evaluation.datasets.preparing import FULL, Progress
+from lookalike.evaluation.datasets.preparing import Progress
 from lookalike.evaluation.datasets.published import find_files, require_published
+from lookalike.evaluation.writing import FULL
 
 __all__ = ["pull_files"]
 
@@ -24,6 +25,7 @@ TIMEOUT_S = 20.0
 # For asking whether anybody is there; a file has two addresses at most.
 PROBE_S = 2.0
 CHUNK_BYTES = 2**18
+PAGE, PAGE_START_BYTES = "text/html", 1024
 PARTIAL, WHOLE, BEYOND_THE_END = 206, 200, 416
 AGENT = "lookalike (image similarity search; evaluation data)"
 
@@ -108,14 +110,17 @@ def pull_file(file: KnownFile, folder: Path, tell: Callable[[int, int], None]) -
     for address in file.addresses:
         try:
             receive_all(address, part, file, tell)
-        except (OSError, http.client.HTTPException) as error:
+            require_sound(file, part, address)
+        except (OSError, http.client.HTTPException, DatasetUnreadable) as error:
             if isinstance(error, OSError) and error.errno in FULL:
                 raise no_room(folder, file) from error
-            problem = error
+            # The first address is where it was published: what is wrong there matters most.
+            problem = problem or error
             continue
-        require_sound(file, part)
         os.replace(part, target)
         return
+    if isinstance(problem, DatasetUnreadable):
+        raise problem
     raise DatasetError(
         f"{file.name} was not fetched to its end ({worded(problem)}): pull again, it goes on where "
         f"it stopped; or fetch {file.addresses[0]} by other means and put it into {folder}."
@@ -130,16 +135,29 @@ def worded(problem: Exception | None) -> str:
     return str(getattr(reason, "strerror", None) or reason) or type(problem).__name__
 
 
-def require_sound(file: KnownFile, part: Path) -> None:
+def require_sound(file: KnownFile, part: Path, address: str) -> None:
     """Compare what came; what is wrong is not kept, so that it does not spoil the next try."""
     try:
+        require_no_page(part)
         require_published(file, part)
     except DatasetUnreadable as error:
         part.unlink()
         raise DatasetUnreadable(
-            f"What {urlsplit(file.addresses[0]).netloc} sends as {file.name} is not what was "
+            f"What {urlsplit(address).netloc} sends as {file.name} is not what was "
             f"published, and was deleted ({error})"
         ) from error
+
+
+def require_no_page(part: Path) -> None:
+    """Refuse a page of the web, which servers send for what is gone: not all sets have checksums.
+
+    Raises:
+        DatasetUnreadable: It is one.
+    """
+    with part.open("rb") as stream:
+        start = stream.read(PAGE_START_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        raise DatasetUnreadable("it is a page of the web: look at that address with a browser.")
 
 
 def receive_all(
@@ -174,6 +192,11 @@ def receive(address: str, part: Path, file: KnownFile, tell: Callable[[int, int]
             return  # nobody states its size, and there is no more
         raise
     with answer:
+        if answer.headers.get_content_type() == PAGE:
+            raise DatasetUnreadable(
+                f"{urlsplit(address).netloc} sends a page of the web as {file.name}: look at "
+                f"{address} with a browser, or fetch the file by other means."
+            )
         if answer.status != PARTIAL:
             start = 0
         announced = start + int(answer.headers.get("Content-Length") or 0)

@@ -8,6 +8,7 @@ it, and no query is searched in.
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,16 +24,20 @@ from lookalike.evaluation.datasets.pickles import (
     PickledArray,
     array_of,
     read_pickle,
+    shown,
 )
 from lookalike.evaluation.datasets.preparing import FileWriter, Progress
-from lookalike.images import MAX_FILE_BYTES, PICTURE_EXTENSIONS, read_file
+from lookalike.images import MAX_FILE_BYTES, read_file
 from lookalike.images.decoding import MAX_PIXELS
 from lookalike.images.formats import open_picture
+from lookalike.images.sources import is_picture_name
 
 __all__ = ["Gnd", "gnd_files", "prepare_revisited", "read_gnd"]
 
 IMAGES, QUERIES = "images", "query"
 KINDS = ("easy", "hard", "junk")
+# The published ones judge less than a hundred thousand.
+MAX_JUDGED = 10_000_000
 Box = tuple[float, float, float, float]
 
 
@@ -70,11 +75,12 @@ def read_gnd(file: Path) -> Gnd:
     try:
         images = tuple(plain_name(name) for name in listed_names(content["imlist"]))
         queries = tuple(plain_name(name) for name in listed_names(content["qimlist"]))
-        answers = tuple(answers_of(one, len(images), str(file)) for one in content["gnd"])
+        answers = answers_in(content["gnd"], len(images), str(file))
         boxes = tuple(box_of(one, str(file)) for one in content["gnd"])
-        if len(answers) != len(queries) or len({*images}) != len(images):
+        if len(answers) != len(queries):
             raise ValueError("its lists do not fit each other")
-    except (KeyError, TypeError, ValueError) as error:
+        require_once(images + queries)
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise DatasetUnreadable(
             f"The pickle {file} is not one of the revisited Oxford and Paris, which hold imlist, "
             f"qimlist and, for each query, easy, hard, junk and bbx ({error}): fetch it again."
@@ -90,8 +96,21 @@ def listed_names(value: Any) -> Any:
 def plain_name(name: object) -> str:
     """Take a name that is one, without folders."""
     if not isinstance(name, str) or not name or "/" in name or "\\" in name:
-        raise ValueError(f"{name!r} is no name of a picture")
+        raise ValueError(f"{shown(name)} is no name of a picture")
     return name
+
+
+def answers_in(judged: Iterable[Mapping[str, Any]], images: int, file: str) -> tuple[Answers, ...]:
+    """Read what answers each query."""
+    found: list[Answers] = []
+    count = 0
+    for one in judged:
+        found.append(answers_of(one, images, file))
+        count += sum(len(getattr(found[-1], kind)) for kind in KINDS)
+        # A pickle can name one long list a million times.
+        if count > MAX_JUDGED:
+            raise ValueError(f"it judges more than {MAX_JUDGED:,} pictures")
+    return tuple(found)
 
 
 def answers_of(lists: Mapping[str, Any], images: int, file: str) -> Answers:
@@ -99,10 +118,26 @@ def answers_of(lists: Mapping[str, Any], images: int, file: str) -> Answers:
     found = []
     for kind in KINDS:
         places = array_of(lists[kind], file).ravel()
+        # An empty list becomes an array of no fractions.
+        if places.size and (places.dtype.kind not in "iuf" or (places % 1 != 0).any()):
+            raise ValueError(f"a position of {kind} is no whole number")
+        if places.size > images:
+            raise ValueError(f"there are more positions of {kind} than images")
         if places.size and (places.min() < 0 or places.max() >= images):
             raise ValueError(f"a position of {kind} lies beyond the {images} images")
         found.append(tuple(int(place) for place in places))
+    if len({*itertools.chain(*found)}) != sum(map(len, found)):
+        raise ValueError("a position is judged twice for the same query")
     return Answers(*found)
+
+
+def require_once(names: Sequence[str]) -> None:
+    """Refuse a name that comes twice: a query among the images would find itself."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"it names {shown(name)} twice")
+        seen.add(name)
 
 
 def box_of(lists: Mapping[str, Any], file: str) -> Box | None:
@@ -160,17 +195,12 @@ def pictures_of(sources: Iterable[Path]) -> Iterator[tuple[str, Iterator[bytes]]
     for source in sources:
         if is_archive(source):
             for member in members(source):
-                if is_picture(member.name) and member.size <= MAX_FILE_BYTES:
+                if is_picture_name(member.name) and member.size <= MAX_FILE_BYTES:
                     yield member.name, member.chunks()
         else:
             for file in sorted(source.rglob("*")):
-                if is_picture(file.name) and file.is_file():
+                if is_picture_name(file.name) and file.is_file():
                     yield file.relative_to(source).as_posix(), iter([read_file(str(file))])
-
-
-def is_picture(name: str) -> bool:
-    """Tell a picture by its name's extension."""
-    return posixpath.splitext(name)[1].lower() in PICTURE_EXTENSIONS
 
 
 def cropped(data: bytes, box: Box | None, name: str) -> bytes:

@@ -11,9 +11,10 @@ from lookalike.evaluation.datasets.archives import Member, members, members_with
 from lookalike.evaluation.datasets.folders import folder_listing
 from lookalike.evaluation.datasets.listing import Listing
 from lookalike.evaluation.datasets.preparing import FileWriter, Progress
-from lookalike.images import MAX_FILE_BYTES, PICTURE_EXTENSIONS
+from lookalike.images import MAX_FILE_BYTES
+from lookalike.images.sources import is_picture_name
 
-__all__ = ["is_picture", "unpack"]
+__all__ = ["unpack"]
 
 INNER = (".tar", ".tar.gz", ".tgz")
 MAX_TEXT_BYTES = 64 * 2**20
@@ -30,7 +31,7 @@ def unpack(archive: Path, writer: FileWriter, on_progress: Progress | None = Non
     """
     pictures = 0
     for member in with_inner(archive, on_progress):
-        if is_picture(member.name) and member.size <= MAX_FILE_BYTES:
+        if is_picture_name(member.name) and member.size <= MAX_FILE_BYTES:
             writer.write(member.name, member.chunks())
             pictures += 1
         elif posixpath.basename(member.name) in TEXTS:
@@ -52,8 +53,3 @@ def with_inner(archive: Path, on_progress: Progress | None) -> Iterator[Member]:
             yield from members_within(member)
         else:
             yield member
-
-
-def is_picture(name: str) -> bool:
-    """Tell a picture by its name's extension."""
-    return posixpath.splitext(name)[1].lower() in PICTURE_EXTENSIONS
