@@ -9,6 +9,7 @@ import pytest
 
 from lookalike.errors import MissingExtra, UsageError
 from lookalike.evaluation.search_bench import BenchWish, bench_tables, engines, run_bench
+from lookalike.evaluation.search_bench.measuring import kept
 from lookalike.vectors import unit_rows
 
 
@@ -120,3 +121,11 @@ def test_an_engine_that_needs_more_rows_is_left_out_and_named(vectors, tmp_path)
     )  # fmt: skip
     assert list(done["engines"]) == ["numpy"]
     assert any("ivf-pq: left out" in line and "needs at least" in line for line in said)
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", "null", "3", '{"facts": {"a": 1}}'])
+def test_a_result_of_another_form_is_measured_again(tmp_path, damaged):
+    file = tmp_path / "kept.json"
+    file.write_text(damaged)
+    assert kept(file, {"a": 1}, lambda: 5) == 5
+    assert kept(file, {"a": 1}, lambda: 6) == 5

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from numpy.typing import NDArray
 
 from lookalike.errors import LookalikeError, StorageFull, UsageError
 
-__all__ = ["cannot_write", "fingerprint", "write_json", "write_whole"]
+__all__ = ["cannot_write", "fingerprint", "text_bytes", "write_json", "write_whole"]
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # What is hashed at a time: arrays of other layouts are copied for it.
 HASHED_ROWS = 4096
 LONGEST_NAME = 40
+# Half of a pair, as JSON may hold it, and no byte of a file's name.
+HALVES = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")
 
 
 def fingerprint(*arrays: NDArray[Any]) -> str:
@@ -80,3 +83,8 @@ def forget(unfinished: Path) -> None:
         unfinished.unlink(missing_ok=True)
     except OSError:
         return
+
+
+def text_bytes(text: str) -> bytes:
+    """Write text as UTF-8: undecodable bytes of file names as they were, half pairs as marks."""
+    return HALVES.sub("\ufffd", text).encode("utf-8", "surrogateescape")

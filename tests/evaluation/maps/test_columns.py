@@ -65,6 +65,65 @@ def test_labels_may_be_numbers():
     assert labels_of(records, "class").values == ("0", "1")
 
 
+def test_numbers_that_stand_for_classes_stay_apart():
+    records = [record(row, f"{row}.jpg", metadata={"id": 1_000_001 + row % 4}) for row in range(8)]
+    assert labels_of(records, "id").values == ("1000001", "1000002", "1000003", "1000004")
+
+
+def test_dates_as_labels_stay_apart():
+    records = [record(row, f"{row}.jpg", taken=f"2026-01-0{1 + row % 2}") for row in range(4)]
+    assert labels_of(records, "taken").values == ("2026-01-01", "2026-01-02")
+
+
+def test_labels_are_written_as_evaluations_write_them():
+    values = [1, 1.0, "1", " red", "red", "RED", True, "nan", "  "]
+    records = [
+        record(row, f"{row}.jpg", metadata={"kind": value}) for row, value in enumerate(values)
+    ]
+    labels = labels_of(records, "kind")
+    assert labels.values == ("1", "red", "RED", "true")
+    assert labels.codes.tolist() == [0, 0, 0, 1, 1, 2, 3, NO_VALUE, NO_VALUE]
+
+
+def test_folders_of_two_sources_are_labels():
+    flat = [record(row, f"{row}.jpg") for row in range(6)]
+    paths = [f"/home/{'cats' if row % 2 else 'dogs'}/{row}.jpg" for row in range(6)]
+    assert labels_of(flat, None) is None
+    assert labels_of(flat, None, paths=paths).values == ("cats", "dogs")
+
+
+def test_folders_of_one_name_in_two_sources_are_two():
+    records = [record(row, f"new/{row}.jpg") for row in range(4)]
+    paths = [f"/home/{'ab'[row % 2]}/new/{row}.jpg" for row in range(4)]
+    assert column_of(records, "folder", paths=paths).values == ("a", "b")
+
+
+@pytest.mark.parametrize("key", ["taken", "indexed_at"])
+def test_metadata_that_is_called_like_a_date_is_what_it_holds(key):
+    records = [record(row, f"{row}.jpg", metadata={key: 2010 + row}) for row in range(3)]
+    (years,) = offered_columns(records, None)
+    assert (years.name, years.is_moment) == (f"metadata.{key}", False)
+    assert years.numbers.tolist() == [2010, 2011, 2012]
+
+
+def test_metadata_and_the_catalog_have_columns_of_two_names():
+    records = [
+        record(
+            row, f"{row}.jpg", format=("PNG", "GIF")[row % 2], metadata={"format": "xy"[row % 2]}
+        )
+        for row in range(4)
+    ]
+    names = [column.name for column in offered_columns(records, None)]
+    assert names == ["metadata.format", "format"]
+    assert column_of(records, "metadata.format").values == ("x", "y")
+    assert column_of(records, "FORMAT").name == "format"
+
+
+def test_integers_too_great_for_a_scale_are_texts():
+    records = [record(row, f"{row}.jpg", metadata={"n": 10**400 + row}) for row in range(2)]
+    assert column_of(records, "n").values == (str(10**400), str(10**400 + 1))
+
+
 def test_metadata_of_numbers_words_and_dates():
     records = [
         record(1, "1.jpg", metadata={"age": 4, "who": "Ada", "tags": ["x"], "good": True}),

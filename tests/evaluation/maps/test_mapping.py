@@ -5,12 +5,20 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lookalike.errors import GalleryError, MissingExtra, UsageError
 from lookalike.evaluation.maps import MapWish, layouts, map_gallery, mapping, naming
+from lookalike.evaluation.maps.writing import (
+    KeptLayout,
+    keep_layout,
+    keep_thumbnails,
+    kept_layout,
+    kept_thumbnails,
+)
 from lookalike.vectors import unit_rows
 
 FAST = MapWish(layout="pca", has_plot=False)
@@ -278,3 +286,49 @@ def test_real_pictures_of_a_kind_lie_together(shared, tmp_path):
         labels
     )
     assert report.scores.purity > 0.4
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        ({"perplexity": float("inf")}, "finite perplexity above 1, not inf"),
+        ({"perplexity": float("nan")}, "finite perplexity above 1, not nan"),
+        ({"thumbnails_mb": float("inf")}, "inf MB of thumbnails"),
+        ({"thumbnails_mb": float("nan")}, "nan MB of thumbnails"),
+    ],
+)
+def test_what_is_not_finite_is_refused(wish, message):
+    with pytest.raises(UsageError, match=message):
+        MapWish(**wish)
+
+
+def test_half_of_a_pair_in_a_label_becomes_a_mark(make_gallery, tmp_path):
+    labels = [{"label": "a\ud83d" if row % 2 else "b"} for row in range(12)]
+    rows = unit_rows(np.random.default_rng(0).normal(size=(12, 8)))
+    gallery = make_gallery(rows, [f"{row}.png" for row in range(12)], metadata=labels)
+    map_gallery(gallery, replace(FAST, labels="label", title="\ud83d"), tmp_path / "map")
+    assert {line["label"] for line in table(tmp_path / "map")} == {"a\ufffd", "b"}
+    (column,) = (each for each in facts_of(tmp_path / "map")["columns"] if each["name"] == "label")
+    assert sorted(column["values"]) == ["a\ufffd", "b"]
+
+
+def test_a_map_has_the_title_that_was_asked_for(zoo, tmp_path):
+    map_gallery(zoo, replace(FAST, title="Animals & co"), tmp_path)
+    assert "<title>Animals &amp; co</title>" in (tmp_path / "map.html").read_text()
+
+
+def test_flipped_bytes_in_what_is_kept_are_nothing_kept(tmp_path):
+    made = KeptLayout(np.zeros((5, 2), np.float32), np.zeros(5, np.float32))
+    keep_layout(tmp_path, "key", made)
+    keep_thumbnails(tmp_path, "key", [b"one", None, b"two"])
+    assert kept_thumbnails(tmp_path, "key") == [b"one", None, b"two"]
+    assert kept_layout(tmp_path, "other") is None
+    dice = np.random.default_rng(0)
+    for name, read in (("layout.npz", kept_layout), ("thumbnails.npz", kept_thumbnails)):
+        whole = (tmp_path / name).read_bytes()
+        for place in range(len(whole)):
+            damaged = bytearray(whole)
+            damaged[place] ^= int(dice.integers(1, 256))
+            (tmp_path / name).write_bytes(damaged)
+            found = read(tmp_path, "key")
+            assert found is None or name == "thumbnails.npz" or len(found.points) == 5

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 
 import pytest
+from PIL import Image
 
-from lookalike.errors import UsageError
+from lookalike.errors import StorageFull, UsageError
 from lookalike.evaluation.reproducing import (
     ReproduceWish,
     clusters,
@@ -104,6 +106,54 @@ def test_b_forgets_what_was_measured_with_other_queries(run, monkeypatch):
     assert asked
 
 
+@pytest.fixture
+def elsewhere(monkeypatch, encoder):
+    """Let the encoder say that another device runs it."""
+
+    def moved():
+        monkeypatch.setattr(type(encoder), "runs_on", property(lambda encoder: "another device"))
+
+    return moved
+
+
+@pytest.mark.parametrize(("letter", "module"), [("B", strategies), ("C", folder), ("D", shards)])
+def test_what_another_device_took_is_not_told_again(run, elsewhere, monkeypatch, letter, module):
+    run(letter)
+    elsewhere()
+    asked, true = [], module.measured_encoder
+    monkeypatch.setattr(module, "measured_encoder", lambda *given: asked.append(1) or true(*given))
+    (measured,) = run(letter).outcome.facts["encoders"]
+    assert asked == [1]
+    # Extraction is timed anew too: no gallery of the other device is taken over.
+    assert letter == "B" or any(each["pictures"] for each in measured["steps"].values())
+    assert run(letter).outcome.facts["encoders"][0]["title"] == measured["title"]
+    assert asked == [1]
+
+
+def test_c_measures_pictures_anew_that_were_replaced(run, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    for number in range(8):
+        Image.new("RGB", (16, 16), (30 * number, 0, 250 - 30 * number)).save(own / f"{number}.png")
+    (first,) = run("C", data_folders=(own,)).outcome.facts["encoders"]
+    for number in range(8):
+        Image.new("RGB", (20, 20), (20, 30 * number, 9)).save(own / f"{number}.png")
+    (second,) = run("C", data_folders=(own,)).outcome.facts["encoders"]
+    assert second["steps"]["indexing the folder"]["pictures"] == 8 - 1
+    scores = [[hit["score"] for hit in each["answers"][0]["hits"]] for each in (first, second)]
+    assert scores[0] != scores[1]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)])
+def test_c_says_that_there_is_no_room_for_its_copies(run, monkeypatch, number):
+    def full(*given):
+        raise OSError(number, "full")
+
+    monkeypatch.setattr(folder.shutil, "copyfile", full)
+    with pytest.raises(StorageFull, match="no room left"):
+        run("C")
+
+
 def test_c_finds_pictures_that_were_added_while_it_was_open(run, tmp_path):
     found = run("C")
     (measured,) = found.outcome.facts["encoders"]
@@ -174,7 +224,16 @@ def test_d_merges_shards_into_what_one_index_would_find(run, tmp_path):
     }
     assert set(searches["flat", None].values()) == {1.0}
     assert searches["ivf", measured["nlist"]]["10"] == pytest.approx(1.0)
+    # Of 24 queries all are judged by brute force, so nothing is said of fewer.
+    assert measured["searches"][0]["judged"] == measured["queries"] == 24
     assert list(measured["searches"][0]["ann_recall"]) == [str(k) for k in (1, *range(10, 91, 10))]
+
+
+def test_d_says_by_how_many_queries_brute_force_is_judged(run, monkeypatch):
+    monkeypatch.setattr(shards, "BRUTE_QUERIES", 7)
+    found = run("D")
+    assert "24 queries that are not in the gallery" in found.outcome.tables[1].note
+    assert "by brute force of the first 7." in found.outcome.tables[1].note
 
 
 def test_d_goes_on_where_it_was_interrupted(run, monkeypatch):
@@ -202,6 +261,8 @@ def test_e_judges_clusters_and_places(run, tmp_path):
     assert len(measured["map"]["clusters"]) == 10
     names = {file.name for file in found.outcome.files.values()}
     assert {"precision-over-k.png", "report.html", "map.html"} < names
+    (page,) = (tmp_path / "E").glob("map-*/map.html")
+    assert f"<title>{found.outcome.facts['set']['name']}: " in page.read_text()
     text = (tmp_path / "E" / "table.md").read_text()
     assert "purity 1.000, NMI 1.000, ARI 1.000." in text
     assert "| precision@5 | 1.000 (1.000 to 1.000) | 0.6 |" in text

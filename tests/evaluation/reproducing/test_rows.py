@@ -83,3 +83,12 @@ def test_parts_of_other_pictures_or_another_seed_are_not_taken(pictures, encoder
     view_rows(pictures[:1], third, encoder, folder=tmp_path / "views", seed=5)
     assert np.allclose(third[0], first[0])
     assert not np.allclose(third[1], first[1])
+
+
+def test_a_run_in_small_leaves_the_views_of_the_whole_one(pictures, encoder, tmp_path, monkeypatch):
+    whole, small, again = np.empty((3, 3), np.float32), np.empty((2, 3)), np.empty((3, 3))
+    view_rows(pictures, whole, encoder, folder=tmp_path / "views", seed=5)
+    view_rows(pictures[:1], small, encoder, folder=tmp_path / "views", seed=5)
+    monkeypatch.setattr(rows, "viewed", lambda *given: 1 / 0)
+    view_rows(pictures, again, encoder, folder=tmp_path / "views", seed=5)
+    assert np.array_equal(again, whole)

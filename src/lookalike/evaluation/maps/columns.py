@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import json
+import math
+import os
 import posixpath
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
+from lookalike.evaluation.judging.labels import label_of
 from lookalike.gallery import ImageRecord
 from lookalike.gallery.where.columns import CATALOG_COLUMNS
 
@@ -41,6 +43,9 @@ OWN = frozenset({"cluster", "label", "outlier", "outlier score"})
 # Of the catalog, where they differ between images.
 OFFERED = ("format", "camera", "taken", "width", "height", "size_bytes")
 MOMENTS = frozenset({"taken", "indexed_at"})
+FOLDER = "folder"
+# Metadata of such a name is shown under its long one.
+RESERVED = OWN | {FOLDER, *CATALOG_COLUMNS}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,36 +94,39 @@ def categories_of(name: str, values: Sequence[str | None]) -> Categories:
     return Categories(name, tuple(order), np.array(codes, dtype=np.int32))
 
 
-def labels_of(records: Sequence[ImageRecord], column: str | None) -> Categories | None:
+def labels_of(
+    records: Sequence[ImageRecord], column: str | None, *, paths: Sequence[str] | None = None
+) -> Categories | None:
     """Find out what each image shows, as far as somebody said so.
 
     Args:
         records: The images.
         column: Where it stands; ``folder`` for the folder that a picture lies in. None
             for folders, where several have more than one picture on average.
+        paths: Their files, absolute; None where all lie in one source.
 
     Returns:
-        None where nothing was asked for and folders are no labels.
+        None where nothing was asked for and folders are no labels. Values are written as
+        ``label_of`` does, so that maps and evaluations know the same labels.
 
     Raises:
         UsageError: There is no such column, or it has no value, or too many.
     """
     if column is not None:
-        found = column_of(records, column)
-        if isinstance(found, Quantities):
-            found = categories_of(found.name, [number_text(each) for each in found.numbers])
+        found = named(values_of(records, column, paths))
         require_values(found)
         return Categories("label", found.values, found.codes)
-    folders = categories_of("label", folder_labels([record.path for record in records]))
+    folders = named(folders_of(records, paths))
     is_parted = 1 < len(folders.values) <= min(len(records) / 2, MOST_VALUES)
-    return folders if is_parted else None
+    return Categories("label", folders.values, folders.codes) if is_parted else None
 
 
 def folder_labels(paths: Sequence[str]) -> list[str | None]:
     """Name the folder of each path, without what the folders of all have in common.
 
     Of ``train/cat/images/1.jpg`` and ``train/dog/images/2.jpg`` these are ``cat`` and
-    ``dog``. A picture beside the folders of the others has no label.
+    ``dog``. A picture beside the folders of the others has no label. Paths are
+    '/'-separated.
     """
     folders = {posixpath.dirname(path) for path in paths}
     if len(folders) == 1:
@@ -144,7 +152,10 @@ def shared_length(lists: Sequence[Sequence[str]]) -> int:
 
 
 def offered_columns(
-    records: Sequence[ImageRecord], names: Sequence[str] | None
+    records: Sequence[ImageRecord],
+    names: Sequence[str] | None,
+    *,
+    paths: Sequence[str] | None = None,
 ) -> list[Categories | Quantities]:
     """Read the columns that a map may be coloured by.
 
@@ -152,19 +163,20 @@ def offered_columns(
         records: The images.
         names: Those asked for; None for the metadata and some of the catalog, as far
             as they tell images apart.
+        paths: Their files, absolute; None where all lie in one source.
 
     Raises:
         UsageError: A column asked for is not there, or has too many values.
     """
     if names is not None:
-        found = [column_of(records, name) for name in names]
+        found = [column_of(records, name, paths=paths) for name in names]
         for column in found:
             if isinstance(column, Categories):
                 require_values(column)
         return found
     keys = sorted({key for record in records for key in record.metadata})
-    columns = [column_of(records, f"metadata.{key}") for key in keys]
-    columns += [column_of(records, name) for name in OFFERED]
+    columns = [made(metadata_values(records, key)) for key in keys]
+    columns += [made(catalog_values(records, name)) for name in OFFERED]
     return [column for column in columns if is_telling(column)][:MOST_OFFERED]
 
 
@@ -176,35 +188,92 @@ def is_telling(column: Categories | Quantities) -> bool:
     return bool(len(known) and known.min() < known.max())
 
 
-def column_of(records: Sequence[ImageRecord], name: str) -> Categories | Quantities:
+def column_of(
+    records: Sequence[ImageRecord], name: str, *, paths: Sequence[str] | None = None
+) -> Categories | Quantities:
     """Read a column, named as a filter names it: numbers where all its values are.
 
     Raises:
         UsageError: No image has such a column; the message names the nearest.
     """
-    if name.lower() == "folder":
-        return categories_of(name, folder_labels([record.path for record in records]))
+    return made(values_of(records, name, paths))
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A column as the gallery holds it.
+
+    Attributes:
+        name: As the map shows it.
+        values: One an image; None where it has none.
+        is_metadata: Whether somebody wrote them, and so perhaps in several ways.
+        is_moment: Whether they are dates of the catalog.
+    """
+
+    name: str
+    values: Sequence[Any]
+    is_metadata: bool = False
+    is_moment: bool = False
+
+
+def values_of(
+    records: Sequence[ImageRecord], name: str, paths: Sequence[str] | None = None
+) -> Values:
+    """Find the column that a name means: one of the catalog before the metadata.
+
+    Raises:
+        UsageError: No image has such a column; the message names the nearest.
+    """
+    if name.lower() == FOLDER:
+        return folders_of(records, paths)
     if name.lower() in CATALOG_COLUMNS:
-        values = [catalog_value(record, name.lower()) for record in records]
-    else:
-        key = bare_key(name)
-        values = [record.metadata.get(key) for record in records]
-        if all(key not in record.metadata for record in records):
-            raise no_such_column(records, name)
-        name = f"metadata.{key}" if key in OWN else key
-    if name.lower() in MOMENTS:
-        moments = [seconds_of(value) for value in values]
-        return Quantities(name, np.array(moments, dtype=np.float64), is_moment=True)
-    known = [value for value in values if value is not None]
-    if known and all(is_number(value) for value in known):
-        numbers = [np.nan if value is None else float(value) for value in values]
-        return Quantities(name, np.array(numbers, dtype=np.float64))
-    return categories_of(name, [text_of(value) for value in values])
+        return catalog_values(records, name.lower())
+    key = bare_key(name)
+    if all(key not in record.metadata for record in records):
+        raise no_such_column(records, name)
+    return metadata_values(records, key)
 
 
-def catalog_value(record: ImageRecord, name: str) -> Any:
+def folders_of(records: Sequence[ImageRecord], paths: Sequence[str] | None) -> Values:
+    """Name the folder of each image, in whichever source it is."""
+    places = [record.path for record in records] if paths is None else paths
+    return Values(FOLDER, folder_labels([place.replace(os.sep, "/") for place in places]))
+
+
+def catalog_values(records: Sequence[ImageRecord], name: str) -> Values:
     """Read a column of the catalog."""
-    return posixpath.basename(record.path) if name == "name" else getattr(record, name)
+    values = [
+        posixpath.basename(record.path) if name == "name" else getattr(record, name)
+        for record in records
+    ]
+    return Values(name, values, is_moment=name in MOMENTS)
+
+
+def metadata_values(records: Sequence[ImageRecord], key: str) -> Values:
+    """Read a key of the metadata."""
+    name = f"metadata.{key}" if key.lower() in RESERVED else key
+    return Values(name, [record.metadata.get(key) for record in records], is_metadata=True)
+
+
+def made(column: Values) -> Categories | Quantities:
+    """Make quantities of dates and numbers, and categories of everything else."""
+    if column.is_moment:
+        moments = [seconds_of(value) for value in column.values]
+        return Quantities(column.name, np.array(moments, dtype=np.float64), is_moment=True)
+    known = [value for value in column.values if value is not None]
+    if known and all(is_number(value) for value in known):
+        numbers = [np.nan if value is None else float(value) for value in column.values]
+        return Quantities(column.name, np.array(numbers, dtype=np.float64))
+    return named(column)
+
+
+def named(column: Values) -> Categories:
+    """Write each value as a label; names of the catalog and of folders stay as they are."""
+    labels = [
+        value or None if isinstance(value, str) and not column.is_metadata else label_of(value)
+        for value in column.values
+    ]
+    return categories_of(column.name, labels)
 
 
 def bare_key(name: str) -> str:
@@ -216,20 +285,13 @@ def bare_key(name: str) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Tell numbers from truth values, which Python counts among them."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def text_of(value: Any) -> str | None:
-    """Write a value of metadata as people read it; empty text is no value."""
-    if value is None or value == "":
-        return None
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def number_text(number: float) -> str | None:
-    """Write a number that stands for a class."""
-    return None if np.isnan(number) else f"{number:g}"
+    """Tell numbers from truth values, and from integers too great to be drawn."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return not math.isinf(value)
+    except OverflowError:
+        return False
 
 
 def seconds_of(moment: str | None) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from importlib import import_module
@@ -120,11 +121,11 @@ def tsne_layout(
         float32 ``(n, 2)``, finite, its middle at the origin.
 
     Raises:
-        UsageError: The perplexity is not above 1, or a value is not finite.
+        UsageError: The perplexity is not above 1 or not finite, or a value is not finite.
         MissingExtra: openTSNE is not installed.
     """
-    if not perplexity > 1:
-        raise UsageError(f"t-SNE needs a perplexity above 1, not {perplexity:g}.")
+    if not 1 < perplexity < math.inf:
+        raise UsageError(f"t-SNE needs a finite perplexity above 1, not {perplexity:g}.")
     library = layout_library("tsne")
 
     known = neighborhood or neighborhood_of(

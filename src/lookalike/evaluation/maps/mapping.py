@@ -134,7 +134,7 @@ def map_gallery(
     prepare_folder(folder)
     with clock.step("read"):
         images = read_images(gallery, most=wish.most_images, seed=wish.seed)
-        labels = labels_of(images.records, wish.labels)
+        labels = labels_of(images.records, wish.labels, paths=images.paths)
         offered = columns_read(images, wish)
         require_labels(wish, labels)
     with clock.step("cluster"):
@@ -160,10 +160,10 @@ def map_gallery(
 
 def columns_read(images: MapImages, wish: MapWish) -> list[Categories | Quantities]:
     """Read the columns that the page offers besides those that a map has anyway."""
-    offered = offered_columns(images.records, wish.columns)
+    offered = offered_columns(images.records, wish.columns, paths=images.paths)
     if wish.colour in OWN:
         return offered
-    (first,) = offered_columns(images.records, (wish.colour,))
+    (first,) = offered_columns(images.records, (wish.colour,), paths=images.paths)
     return [first, *(column for column in offered if column.name != first.name)]
 
 
@@ -309,7 +309,9 @@ def table_lines(drawn: Drawn) -> Iterator[tuple[Any, ...]]:
 
 
 def title_of(drawn: Drawn) -> str:
-    """Name the map after the gallery's folder."""
+    """Name the map as was asked, else after the gallery's folder."""
+    if drawn.wish.title:
+        return drawn.wish.title
     place = drawn.gallery.path
     return place.parent.name if place.name.startswith(".") else place.stem
 

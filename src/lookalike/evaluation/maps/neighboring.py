@@ -20,8 +20,8 @@ Tell = Callable[[int, int], None]
 
 # Up to here every row is compared with every other. Beyond, candidates are looked for among
 # a few principal components, in lists of an inverted file, and then compared in full: of
-# 100,000 rows of 512 numbers the first way takes five minutes a core, the second half of
-# one, and finds 93 of 100 neighbors (MobileNetV2).
+# 100,000 rows of 512 numbers (MobileNetV2's 1,280, brought to 512 principal components) the
+# first way takes five minutes a core, the second half of one, and finds 93 of 100 neighbors.
 EXACT_ROWS = 20_000
 COMPONENTS = 96
 LISTS_SEARCHED = 64

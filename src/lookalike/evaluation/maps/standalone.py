@@ -27,6 +27,7 @@ from lookalike.evaluation.maps.palette import (
     colour_numbers,
     known_range,
 )
+from lookalike.evaluation.writing import text_bytes
 
 __all__ = ["MODULES", "MapPage", "map_facts", "map_page", "page_file", "places_of"]
 
@@ -208,7 +209,7 @@ def folder_address(folder: str) -> str:
 
 def plain(text: str) -> str:
     """Replace what is no Unicode: a browser could not show it."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text_bytes(text).decode("utf-8", "replace")
 
 
 def packed(numbers: NDArray[Any], kind: str) -> dict[str, str]:

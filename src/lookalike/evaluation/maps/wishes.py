@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from lookalike.errors import UsageError
@@ -35,6 +36,7 @@ class MapWish:
         thumbnails_mb: Megabytes of small pictures to put into the page.
         has_page, has_plot: Whether the page and the PNG are written.
         has_pictures: Whether the PNG shows pictures over its points.
+        title: Of the page and the PNG; None for the name of the gallery's folder.
 
     Raises:
         UsageError: A value makes no sense.
@@ -53,6 +55,7 @@ class MapWish:
     has_page: bool = True
     has_plot: bool = True
     has_pictures: bool = False
+    title: str | None = None
 
     def __post_init__(self) -> None:
         if self.clusters is not None and self.clusters < 1:
@@ -65,9 +68,11 @@ class MapWish:
             raise UsageError(
                 f"Clusters cannot be named by {self.names!r}: name one of {', '.join(NAMINGS)}."
             )
-        if not self.perplexity > 1:
-            raise UsageError(f"t-SNE needs a perplexity above 1, not {self.perplexity:g}.")
+        if not 1 < self.perplexity < math.inf:
+            raise UsageError(f"t-SNE needs a finite perplexity above 1, not {self.perplexity:g}.")
         if self.most_images < 1:
             raise UsageError(f"A map needs at least 1 image, not {self.most_images}.")
-        if not self.thumbnails_mb >= 0:
-            raise UsageError(f"{self.thumbnails_mb:g} MB of thumbnails were asked for: 0 or more.")
+        if not 0 <= self.thumbnails_mb < math.inf:
+            raise UsageError(
+                f"{self.thumbnails_mb:g} MB of thumbnails were asked for: ask for 0 or more."
+            )

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.evaluation.writing import write_whole
+from lookalike.evaluation.writing import text_bytes, write_whole
 
 __all__ = [
     "FACTS",
@@ -61,13 +60,8 @@ def layout_key(rows: NDArray[np.float32], parameters: Mapping[str, Any]) -> str:
 
 def kept_layout(folder: Path, key: str) -> KeptLayout | None:
     """Read the layout that a folder keeps; None where there is none of these parameters."""
-    try:
-        with np.load(folder / LAYOUT, allow_pickle=False) as kept:
-            if str(kept["key"]) != key:
-                return None
-            return KeptLayout(kept["points"], kept["outlier_scores"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        return None
+    kept = read_arrays(folder / LAYOUT, key, "points", "outlier_scores")
+    return None if kept is None else KeptLayout(*kept)
 
 
 def keep_layout(folder: Path, key: str, layout: KeptLayout) -> None:
@@ -86,13 +80,10 @@ def thumbnails_key(contents: Sequence[str], order: Sequence[int], budget_bytes: 
 
 def kept_thumbnails(folder: Path, key: str) -> list[bytes | None] | None:
     """Read the small pictures that a folder keeps; None where there are none of this key."""
-    try:
-        with np.load(folder / THUMBNAILS, allow_pickle=False) as kept:
-            if str(kept["key"]) != key:
-                return None
-            data, ends = kept["data"].tobytes(), kept["ends"].tolist()
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    kept = read_arrays(folder / THUMBNAILS, key, "data", "ends")
+    if kept is None:
         return None
+    data, ends = kept[0].tobytes(), kept[1].tolist()
     starts = [0, *ends[:-1]]
     return [data[start:end] or None for start, end in zip(starts, ends, strict=True)]
 
@@ -104,6 +95,17 @@ def keep_thumbnails(folder: Path, key: str, pictures: Sequence[bytes | None]) ->
     letters = np.frombuffer(b"".join(whole), dtype=np.uint8)
     np.savez(data, key=key, data=letters, ends=np.cumsum([len(each) for each in whole]))
     write_whole(folder / THUMBNAILS, data.getvalue())
+
+
+def read_arrays(file: Path, key: str, *names: str) -> list[NDArray[Any]] | None:
+    """Read arrays of a file; None where it is missing, damaged, or of another key."""
+    try:
+        # NumPy leaves a file open that turns out to be damaged.
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:
+            return [kept[name] for name in names] if str(kept["key"]) == key else None
+    except Exception:
+        # A flipped byte may end as any error of zipfile, zlib, struct or NumPy.
+        return None
 
 
 def prepare_folder(folder: Path) -> None:
@@ -124,4 +126,4 @@ def write_csv(file: Path, titles: Sequence[str], lines: Iterable[Sequence[Any]])
     table = csv.writer(text, lineterminator="\n")
     table.writerow(titles)
     table.writerows(lines)
-    write_whole(file, text.getvalue().encode("utf-8", "surrogateescape"))
+    write_whole(file, text_bytes(text.getvalue()))

@@ -13,6 +13,7 @@ from lookalike.evaluation.reports.answers import Answer
 from lookalike.evaluation.reports.figures import NARROW, WIDE, inline_svg
 from lookalike.evaluation.reports.palette import DARK, LIGHT
 from lookalike.evaluation.reports.tables import Cell, Column, Table
+from lookalike.evaluation.writing import text_bytes
 
 __all__ = [
     "HEADER",
@@ -68,8 +69,8 @@ $script
 
 
 def plain(text: str) -> str:
-    """Make a text harmless; bytes of a file's name that are no text become a mark."""
-    return escape(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    """Make a text harmless; what is no text in a file's name or a label becomes a mark."""
+    return escape(text_bytes(text).decode("utf-8", "replace"))
 
 
 def emphasised(text: str) -> str:

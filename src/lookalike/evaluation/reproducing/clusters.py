@@ -125,6 +125,7 @@ def mapped(image_set: ImageSet, encoder: Encoder, means: Means) -> MapReport:
         seed=means.wish.seed,
         most_images=MOST_PLACED,
         has_plot=has_matplotlib(),
+        title=f"{image_set.name}: {encoder.card.name}",
     )
     with Gallery.open(places.gallery("images")) as gallery:
         add_images(gallery, places.listed("images"), encoder, metadata=labelled(image_set))

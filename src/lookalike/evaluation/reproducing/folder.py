@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import shutil
@@ -17,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.encoders import Encoder
-from lookalike.errors import StorageFull, UsageError
 from lookalike.evaluation.datasets.sets import ImageSet
 from lookalike.evaluation.judging.metrics import ann_recall_at_k
 from lookalike.evaluation.reproducing.folder_tables import findings, tables
-from lookalike.evaluation.reproducing.means import Means, file_name
+from lookalike.evaluation.reproducing.means import Means, file_name, job_folder
 from lookalike.evaluation.reproducing.outcome import FORMAT, Outcome
 from lookalike.evaluation.reproducing.standing_in import (
     found_set,
@@ -32,6 +30,7 @@ from lookalike.evaluation.reproducing.steps import Steps
 from lookalike.evaluation.reproducing.systems import WantedEncoder
 from lookalike.evaluation.reproducing.timing import seconds_each
 from lookalike.evaluation.search_bench.measuring import kept
+from lookalike.evaluation.writing import cannot_write
 from lookalike.gallery import Gallery, Snapshot
 from lookalike.index import (
     ExactIndex,
@@ -99,13 +98,15 @@ def index_folder(means: Means) -> Outcome:
     measured, files = [], {}
     for wanted, encoder in usable_encoders(means):
         tell_of_training(means, encoder, image_set)
-        folder = means.folder / f"{file_name(encoder)}-{image_set.fingerprint[:8]}"
         facts = {
             "format": FORMAT,
             "space": encoder.space.fingerprint,
             "set": image_set.fingerprint,
+            "runs_on": encoder.runs_on,
+            "seed": means.wish.seed,
             "k": K,
         }
+        folder = job_folder(means, encoder, facts)
         measure = partial(measured_encoder, wanted, encoder, image_set, folder, means)
         measured.append(kept(folder / "measured.json", facts, measure))
         files[f"three queries and what looks most like them, {wanted.title}"] = folder / SHEET
@@ -191,11 +192,7 @@ def copy_pictures(paths: Sequence[str], root: Path, target: Path, means: Means) 
             shutil.copyfile(root / path, part)
             part.replace(place)
         except OSError as error:
-            kind = StorageFull if error.errno == errno.ENOSPC else UsageError
-            raise kind(
-                f"Pictures were to be copied into {target}, which cannot be written "
-                f"({error.strerror}): make room or name another folder with --out."
-            ) from error
+            raise cannot_write(target, error) from error
         means.tell("copying pictures", number, len(paths))
 
 

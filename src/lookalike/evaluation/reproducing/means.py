@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from lookalike.encoders import Encoder, load_encoder
 from lookalike.errors import MissingExtra
+from lookalike.evaluation.datasets.listing import digest_of
 from lookalike.evaluation.matrix.names import slug
 from lookalike.evaluation.matrix.places import short_encoder_name
 from lookalike.evaluation.reproducing.systems import Scale, System
@@ -20,6 +23,7 @@ __all__ = [
     "Say",
     "file_name",
     "has_matplotlib",
+    "job_folder",
     "listed",
 ]
 
@@ -112,6 +116,16 @@ def file_name(encoder: Encoder) -> str:
     name = encoder.card.name
     short = slug(short_encoder_name(name))
     return f"{short}-{encoder.space.fingerprint[:8]}" if "?" in name else short
+
+
+def job_folder(means: Means, encoder: Encoder, facts: Mapping[str, Any]) -> Path:
+    """Name the folder of a job after its facts.
+
+    A gallery that another device made would bring the times of that device along.
+    """
+    return (
+        means.folder / f"{file_name(encoder)}-{digest_of([json.dumps(facts, sort_keys=True)])[:8]}"
+    )
 
 
 def listed(names: Sequence[str]) -> str:

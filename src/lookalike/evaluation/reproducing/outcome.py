@@ -12,7 +12,7 @@ import lookalike
 from lookalike.evaluation.machine import machine
 from lookalike.evaluation.reproducing.published import Published
 from lookalike.evaluation.reproducing.systems import System
-from lookalike.evaluation.writing import write_json, write_whole
+from lookalike.evaluation.writing import text_bytes, write_json, write_whole
 
 __all__ = ["FORMAT", "Outcome", "Reproduction", "Table", "write_reproduction"]
 
@@ -147,8 +147,7 @@ class Reproduction:
 
 def write_reproduction(found: Reproduction) -> None:
     """Write ``table.md`` and ``results.json``, each whole or not at all."""
-    text = found.markdown().encode("utf-8", "surrogateescape")
-    write_whole(found.folder / "table.md", text)
+    write_whole(found.folder / "table.md", text_bytes(found.markdown()))
     write_json(found.folder / "results.json", found.to_dict())
 
 

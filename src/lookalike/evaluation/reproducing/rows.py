@@ -16,7 +16,7 @@ from PIL import Image, ImageEnhance
 from lookalike.encoders import Encoder
 from lookalike.encoders.embedding import embed
 from lookalike.evaluation.datasets.listing import digest_of
-from lookalike.evaluation.writing import write_json, write_whole
+from lookalike.evaluation.writing import write_whole
 from lookalike.images.decoding import decode
 
 __all__ = ["random_view", "view_rows"]
@@ -65,21 +65,29 @@ def view_rows(
         pictures: Readable ones; view number v is of picture ``v % len(pictures)``.
         out: float32 ``(views, dim)``: takes their unit rows.
         encoder: With which.
-        folder: Where parts are kept, so that an interrupted run goes on.
+        folder: Where parts are kept, so that an interrupted run goes on; those of other
+            pictures, encoders and seeds lie beside them.
         seed: Another gives other views.
         on_progress: Told of rows that are there and all there will be.
 
     Raises:
         ImageError: A picture cannot be read.
     """
-    claim(folder, {"views": VIEWS, "seed": seed, "fingerprint": encoder.space.fingerprint,
-                   "pictures": digest_of(pictures)})  # fmt: skip
+    parts = parts_folder(
+        folder,
+        {
+            "views": VIEWS,
+            "seed": seed,
+            "fingerprint": encoder.space.fingerprint,
+            "pictures": digest_of(pictures),
+        },
+    )
     count = len(out)
     pool = ThreadPoolExecutor(max(1, encoder.workers))
     try:
         for start in range(0, count, PART):
             stop = min(start + PART, count)
-            file = folder / f"{start:09d}-{stop:09d}.npy"
+            file = parts / f"{start:09d}-{stop:09d}.npy"
             if not file.exists():
                 write_array(file, part_of_views(pictures, start, stop, encoder, seed, pool))
             out[start:stop] = np.load(file, allow_pickle=False)
@@ -115,19 +123,9 @@ def viewed(pictures: Sequence[str], number: int, encoder: Encoder, seed: int) ->
     return random_view(picture.image, (seed, number))
 
 
-def claim(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Throw away parts that were made of other pictures, or by another encoder."""
-    file = folder / "facts.json"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        known = json.loads(file.read_text())
-    except (OSError, ValueError):
-        known = None
-    if known == json.loads(json.dumps(facts)):
-        return
-    for part in folder.glob("*.npy"):
-        part.unlink()
-    write_json(file, facts)
+def parts_folder(folder: Path, facts: Mapping[str, Any]) -> Path:
+    """Name a folder after what its parts are made of: another run's stay where they are."""
+    return folder / digest_of([json.dumps(facts, sort_keys=True)])
 
 
 def write_array(file: Path, rows: Rows) -> None:

@@ -18,7 +18,7 @@ from lookalike.errors import GalleryError
 from lookalike.evaluation.datasets.sets import ImageSet
 from lookalike.evaluation.judging.metrics import ann_recall_at_k
 from lookalike.evaluation.matrix.embedded import write_list
-from lookalike.evaluation.reproducing.means import Means, file_name
+from lookalike.evaluation.reproducing.means import Means, file_name, job_folder
 from lookalike.evaluation.reproducing.outcome import FORMAT, Outcome, Table
 from lookalike.evaluation.reproducing.shard_tables import findings, tables
 from lookalike.evaluation.reproducing.standing_in import (
@@ -97,10 +97,17 @@ def merge_shards(means: Means) -> Outcome:
     measured = []
     for wanted, encoder in usable_encoders(means):
         tell_of_training(means, encoder, image_set)
-        folder = means.folder / f"{file_name(encoder)}-{image_set.fingerprint[:8]}"
-        job = Job(folder, encoder, shard_count(means.scale.shards, image_set), means)
-        facts = {"space": encoder.space.fingerprint, "set": image_set.fingerprint,
-                 "shards": job.count, "ks": means.system.ks, "format": FORMAT}  # fmt: skip
+        count = shard_count(means.scale.shards, image_set)
+        facts = {
+            "format": FORMAT,
+            "space": encoder.space.fingerprint,
+            "set": image_set.fingerprint,
+            "runs_on": encoder.runs_on,
+            "shards": count,
+            "ks": means.system.ks,
+        }
+        folder = job_folder(means, encoder, facts)
+        job = Job(folder, encoder, count, means)
         measure = partial(measured_encoder, wanted, job, image_set)
         measured.append(kept(folder / "measured.json", facts, measure))
     files: dict[str, Path] = {}
@@ -293,7 +300,13 @@ def measured_searches(
         taken = seconds_each(partial(asked, way, setting), queries)
         recall = {str(k): float(np.nanmean(ann_recall_at_k(found, exact, k))) for k in ks}
         measured.append(
-            {"method": method, "setting": setting, "seconds": asdict(taken), "ann_recall": recall}
+            {
+                "method": method,
+                "setting": setting,
+                "seconds": asdict(taken),
+                "ann_recall": recall,
+                "judged": len(found),
+            }
         )
         if method == "ivf" and min(recall.values()) >= NEAR_ENOUGH:
             break

@@ -75,7 +75,8 @@ def found_set(means: Means) -> ImageSet:
 def pictures_of_the_user(means: Means) -> ImageSet | None:
     """Take the first folder of data that holds pictures, whatever they show."""
     for folder in means.wish.data_folders:
-        images = tuple(sorted(ref.path for ref in open_source(folder).scan()))
+        refs = sorted(open_source(folder).scan(), key=lambda ref: ref.path)
+        images = tuple(ref.path for ref in refs)
         if len(images) > 1:
             found = ImageSet(
                 name=folder.name,
@@ -84,7 +85,12 @@ def pictures_of_the_user(means: Means) -> ImageSet | None:
                 queries=images,
                 judgements={},
                 labels=None,
-                fingerprint=digest_of([folder], images),
+                fingerprint=digest_of(
+                    [folder],
+                    images,
+                    (ref.size_bytes for ref in refs),
+                    (ref.mtime_ns for ref in refs),
+                ),
             )
             return within_scale(means, found)
     return None

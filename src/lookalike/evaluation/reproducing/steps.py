@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from lookalike.evaluation.writing import write_json
 
@@ -26,10 +27,10 @@ class Steps:
     def taken(self) -> dict[str, Took]:
         """What each step has taken: ``seconds``, and ``pictures`` where there were any."""
         try:
-            found: dict[str, Took] = json.loads(self._file.read_text())
+            found = json.loads(self._file.read_text())
         except (OSError, ValueError):
             return {}
-        return found
+        return read_steps(found)
 
     def add(self, step: str, seconds: float, *, pictures: int = 0) -> None:
         """Add what a part of a step took; an earlier run may have done another part."""
@@ -44,3 +45,17 @@ class Steps:
 
     def _write(self, step: str, seconds: float, pictures: int) -> None:
         write_json(self._file, {**self.taken, step: {"seconds": seconds, "pictures": pictures}})
+
+
+def read_steps(found: Any) -> dict[str, Took]:
+    """Keep what a file says of steps, as far as it is not damaged."""
+    if not isinstance(found, dict):
+        return {}
+    return {step: took for step, took in found.items() if is_took(took)}
+
+
+def is_took(took: Any) -> bool:
+    """Tell whether this is what a step took."""
+    return isinstance(took, dict) and all(
+        isinstance(took.get(name), int | float) for name in ("seconds", "pictures")
+    )

@@ -100,8 +100,14 @@ def compare_strategies(means: Means) -> Outcome:
     for wanted, encoder in usable_encoders(means):
         tell_of_training(means, encoder, image_set)
         galleries, pictures = galleries_of(image_set, encoder, means)
-        facts = {"data": fingerprint(galleries.rows, galleries.queries), "k": K,
-                 "rows": galleries.sizes, "format": FORMAT}  # fmt: skip
+        facts = {
+            "data": fingerprint(galleries.rows, galleries.queries),
+            "set": image_set.fingerprint,
+            "runs_on": encoder.runs_on,
+            "k": K,
+            "rows": galleries.sizes,
+            "format": FORMAT,
+        }
         place = means.folder / "timings" / f"{file_name(encoder)}.json"
         measure = partial(measured_encoder, wanted, encoder, galleries, pictures, means)
         measured.append(kept(place, facts, measure))

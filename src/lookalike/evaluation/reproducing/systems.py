@@ -121,7 +121,7 @@ SYSTEMS = (
         ),
         ks=(5,),
         whole=Scale(queries=1000),
-        small=Scale(per_class=20, queries=200, rows=1600, rendered=480),
+        small=Scale(per_class=20, queries=200, rows=1200, rendered=480),
     ),
     System(
         letter="C",

@@ -123,15 +123,17 @@ def run_bench(
 
 
 def kept(file: Path, facts: dict[str, Any], measure: Callable[[], Any]) -> Any:
-    """Read a result of the same facts, or measure it and write it down."""
+    """Read a result of the same facts, or measure it and write it down; so if it is damaged."""
     try:
         stored = json.loads(file.read_text())
-    except (FileNotFoundError, ValueError):
-        stored = {}
-    if stored.get("facts") != json.loads(json.dumps(facts)):
-        stored = {"facts": facts, "result": measure()}
-        write_json(file, stored)
-    return stored["result"]
+    except (OSError, ValueError):
+        stored = None
+    known = stored if isinstance(stored, dict) else {}
+    if "result" in known and known.get("facts") == json.loads(json.dumps(facts)):
+        return known["result"]
+    result = measure()
+    write_json(file, {"facts": facts, "result": result})
+    return result
 
 
 def prefixed(say: Say, name: str) -> Say:
