@@ -70,7 +70,7 @@ def test_quiet_is_silent(lookalike, indexed):
         (["--labels", "kind"], "no column of this gallery"),
         (["--names", "labels"], "--labels"),
         (["--thumbnails-mb", "-1"], "0 or more"),
-        (["--out", "photos/red.png"], "name another folder"),
+        (["--out", "photos/red.png"], "name another with --out"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(lookalike, indexed, words, message):
@@ -94,3 +94,21 @@ def test_an_interruption_says_what_is_left(lookalike, indexed, monkeypatch):
     done = lookalike("map", "photos", "--layout", "pca")
     assert done.code == 130
     assert "no map was finished in map" in done.err
+
+
+def test_without_what_draws_it_the_picture_is_left_out(lookalike, indexed, tmp_path, monkeypatch):
+    monkeypatch.setattr("lookalike.evaluation.reports.figures.can_draw", lambda: False)
+    done = lookalike("map", "photos", "--layout", "pca")
+    assert done.code == 0
+    assert "map.png is left out: it needs pip install 'lookalike[plot]'." in done.err
+    assert not (tmp_path / "map" / "map.png").exists()
+    assert (tmp_path / "map" / "map.html").exists()
+
+
+def test_a_folder_that_cannot_take_the_map_is_named(lookalike, indexed, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    done = lookalike("map", "photos", "--layout", "pca", "--out", "taken")
+    assert done.code == 2
+    assert "taken cannot take the map" in done.err
+    assert "name another with --out" in done.err
+    assert ".probe" not in done.err

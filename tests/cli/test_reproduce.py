@@ -45,12 +45,6 @@ def test_json_is_all_that_goes_to_the_output(lookalike, data, encoder):
     assert lookalike(*words, "-q").out == ""
 
 
-def test_a_sixth_system_is_refused(lookalike):
-    done = lookalike("reproduce", "F")
-    assert done.code == 2
-    assert "'F' is not one of" in done.err
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -75,3 +69,10 @@ def test_ctrl_c_says_what_is_kept(lookalike, monkeypatch):
     done = lookalike("reproduce", "b", "--out", "o")
     assert done.code == 130
     assert "is safe in o/B, and the same command goes on from there" in done.err
+
+
+def test_letters_come_in_either_case_and_others_are_refused(lookalike):
+    missing, wrong = lookalike("reproduce"), lookalike("reproduce", "Z")
+    assert (missing.code, wrong.code) == (2, 2)
+    assert "Missing argument 'A|B|C|D|E': see 'lookalike reproduce --help'" in missing.err
+    assert "there is no system 'Z', use A, B, C, D, E" in wrong.err

@@ -151,7 +151,11 @@ def command(
     are any. What looks like nothing else has a ring.
     """
     from lookalike.evaluation.maps import MapWish, map_gallery
+    from lookalike.evaluation.reports.figures import can_draw
 
+    if not no_png and not can_draw():
+        note("map.png is left out: it needs pip install 'lookalike[plot]'.")
+        no_png = True
     if gallery is not None and gallery_folder is not None:
         raise UsageError("The gallery is named twice: leave GALLERY or --gallery out.")
     wish = MapWish(

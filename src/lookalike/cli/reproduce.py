@@ -39,8 +39,20 @@ EXAMPLES = (
 LETTERS = ("A", "B", "C", "D", "E")
 
 
+class Letter(click.ParamType):  # type: ignore[type-arg]
+    """A system's letter, in either case."""
+
+    name = "letter"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take one of the letters."""
+        if value.upper() not in LETTERS:
+            self.fail(f"there is no system {value!r}, use {', '.join(LETTERS)}", param, ctx)
+        return value.upper()
+
+
 @click.command("reproduce", cls=ExampleCommand, examples=EXAMPLES)
-@click.argument("letter", metavar="A|B|C|D|E", type=click.Choice(LETTERS, case_sensitive=False))
+@click.argument("letter", metavar="A|B|C|D|E", type=Letter())
 @click.option(
     "--small",
     "is_small",

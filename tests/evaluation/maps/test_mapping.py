@@ -232,13 +232,13 @@ def test_an_empty_gallery_is_refused(make_gallery, tmp_path):
 
 def test_a_place_that_cannot_be_written_is_found_out_first(zoo, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="name another folder"):
+    with pytest.raises(UsageError, match="name another with --out"):
         map_gallery(zoo, FAST, tmp_path / "file")
 
 
 def test_a_missing_matplotlib_is_named_before_the_work(zoo, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingExtra, match=r"lookalike\[eval\]"):
+    with pytest.raises(MissingExtra, match=r"lookalike\[plot\]"):
         map_gallery(zoo, MapWish(layout="pca"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -75,3 +75,8 @@ def test_a_point_or_two(count):
         categories_of("kind", ["a"] * count), pictures=[jpeg((9, 9, 9))] * count, count=count
     )
     assert image.shape == (1260, 1800, 3)
+
+
+def test_a_letter_that_the_typeface_lacks_warns_nobody():
+    column = categories_of("kind", ["\u65e5\u672c", "\u4e2d\u56fd"] * 20)
+    assert drawn(column).shape == (1260, 1800, 3)

@@ -269,7 +269,7 @@ def test_e_judges_clusters_and_places(run, tmp_path):
 
 
 def test_without_a_library_for_plots_the_numbers_are_there(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(means, "has_matplotlib", lambda: False)
+    monkeypatch.setattr(means, "can_draw", lambda: False)
     found = run("A")
     assert found.outcome.files == {}
     assert found.left_out == (
@@ -286,7 +286,7 @@ def test_without_a_library_for_tsne_principal_components_are_drawn(run, monkeypa
         raise MissingExtra("eval", "The layout 'tsne'")
 
     monkeypatch.setattr(clusters, "layout_library", missing)
-    monkeypatch.setattr(clusters, "has_matplotlib", lambda: False)
+    monkeypatch.setattr(clusters, "can_draw", lambda: False)
     found = run("E")
     assert not any("t-SNE" in title for title in found.outcome.files)
     assert found.outcome.facts["encoders"][0]["map"]["scores"]["purity"] == 1.0

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from lookalike.evaluation.writing import text_bytes
+
 __all__ = ["Answers", "Listing", "Pairs", "digest_of", "pictures"]
 
 
@@ -132,7 +134,7 @@ def digest_of(*columns: Iterable[object]) -> str:
     digest = hashlib.sha256()
     for column in columns:
         text = "\0".join(map(str, column))
-        digest.update(text.encode("utf-8", "surrogateescape") + b"\n\n")
+        digest.update(text_bytes(text) + b"\n\n")
     return digest.hexdigest()[:16]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -69,7 +70,7 @@ def require_matplotlib() -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtra("eval", "Drawing a map as PNG") from error
+        raise MissingExtra("plot", "Drawing a map as PNG") from error
     return Figure
 
 
@@ -99,7 +100,10 @@ def map_png(plot: MapPlot) -> bytes:
     subtitle = textwrap.fill(plain(plot.subtitle), LINE_LETTERS)
     axes.set_title(subtitle, fontsize=9, color=FAINT, loc="left")
     data = BytesIO()
-    figure.savefig(data, format="png")
+    with warnings.catch_warnings():
+        # A letter that the typeface lacks is an empty box here, and whole on the page.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(data, format="png")
     return data.getvalue()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.errors import UsageError
 from lookalike.evaluation.writing import text_bytes, write_whole
 
 __all__ = [
@@ -116,7 +117,13 @@ def prepare_folder(folder: Path) -> None:
         StorageFull: The disk is full.
     """
     probe = folder / ".probe"
-    write_whole(probe, b"")
+    try:
+        write_whole(probe, b"")
+    except UsageError as error:
+        reason = getattr(error.__cause__, "strerror", None) or error
+        raise UsageError(
+            f"The folder {folder} cannot take the map ({reason}): name another with --out."
+        ) from error
     probe.unlink(missing_ok=True)
 
 

@@ -16,6 +16,7 @@ from lookalike.evaluation.datasets.sets import ImageSet
 from lookalike.evaluation.judging.from_gallery import label_in
 from lookalike.evaluation.judging.makers import qrels_from_labels
 from lookalike.evaluation.matrix.embedded import Embedded, rows_of, with_queries
+from lookalike.evaluation.writing import text_bytes
 from lookalike.gallery import Gallery
 from lookalike.gallery.locations import base_folder
 from lookalike.search.grouping import grouping_by
@@ -55,7 +56,7 @@ def set_of_gallery(gallery: Gallery, column: str) -> ImageSet:
     digest = hashlib.sha256()
     for picture in pictures:
         facts = "\0".join((picture.path, picture.label, picture.content, ""))
-        digest.update(facts.encode("utf-8", "surrogateescape"))
+        digest.update(text_bytes(facts))
     remarks = [f"The labels are the gallery's column {column}."]
     if unlabelled:
         remarks.append(f"{unlabelled:,} pictures have no {column}: they are left out.")

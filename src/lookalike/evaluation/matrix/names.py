@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from lookalike.errors import UsageError
+from lookalike.evaluation.writing import text_bytes
 from lookalike.index import IndexConfig, SearchParams
 from lookalike.index.config import Kind
 from lookalike.index.tuning import TuneWish
@@ -145,4 +146,4 @@ def slug(name: str) -> str:
     plain = re.sub(r"[^a-z0-9._]+", "-", name.lower()).strip("-.")[:LONGEST_SLUG]
     if plain == name:
         return plain
-    return f"{plain}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:6]}"
+    return f"{plain}-{hashlib.sha256(text_bytes(name)).hexdigest()[:6]}"

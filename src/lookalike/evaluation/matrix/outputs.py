@@ -8,7 +8,7 @@ from typing import Any
 
 from lookalike.evaluation.datasets.sets import ImageSet
 from lookalike.evaluation.reports.figures import can_draw
-from lookalike.evaluation.writing import write_json, write_whole
+from lookalike.evaluation.writing import text_bytes, write_json, write_whole
 
 __all__ = ["write_outputs"]
 
@@ -39,7 +39,7 @@ def write_outputs(
 
     files = [folder / "results.json", folder / "results.md"]
     write_json(files[0], list(results))
-    write_whole(files[1], markdown_tables(results).encode("utf-8", "surrogateescape"))
+    write_whole(files[1], text_bytes(markdown_tables(results)))
     if has_report or (has_report is None and can_draw()):
         from lookalike.evaluation.reports import write_report
 

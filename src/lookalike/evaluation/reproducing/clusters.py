@@ -16,9 +16,9 @@ from lookalike.evaluation.maps.layouts import layout_library
 from lookalike.evaluation.matrix.places import places_of
 from lookalike.evaluation.reports import write_report
 from lookalike.evaluation.reports.charts import Line
-from lookalike.evaluation.reports.figures import save_plot
+from lookalike.evaluation.reports.figures import can_draw, save_plot
 from lookalike.evaluation.reports.plots import plot_precision
-from lookalike.evaluation.reproducing.means import Means, file_name, has_matplotlib
+from lookalike.evaluation.reproducing.means import Means, file_name
 from lookalike.evaluation.reproducing.outcome import Outcome, Table
 from lookalike.evaluation.reproducing.precision import evaluated, fitting_ks, precision_cell
 from lookalike.evaluation.reproducing.published import published
@@ -124,7 +124,7 @@ def mapped(image_set: ImageSet, encoder: Encoder, means: Means) -> MapReport:
         labels="label",
         seed=means.wish.seed,
         most_images=MOST_PLACED,
-        has_plot=has_matplotlib(),
+        has_plot=can_draw(),
         title=f"{image_set.name}: {encoder.card.name}",
     )
     with Gallery.open(places.gallery("images")) as gallery:

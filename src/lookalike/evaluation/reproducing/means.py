@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from lookalike.errors import MissingExtra
 from lookalike.evaluation.datasets.listing import digest_of
 from lookalike.evaluation.matrix.names import slug
 from lookalike.evaluation.matrix.places import short_encoder_name
+from lookalike.evaluation.reports.figures import can_draw
 from lookalike.evaluation.reproducing.systems import Scale, System
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "ReproduceWish",
     "Say",
     "file_name",
-    "has_matplotlib",
     "job_folder",
     "listed",
 ]
@@ -97,18 +96,13 @@ class Means:
         """
         file = self.folder / name
         try:
-            if not has_matplotlib():
+            if not can_draw():
                 raise MissingExtra("plot", "Drawing plots and the report")
             write(file)
         except MissingExtra as error:
             self.leave_out(error)
             return {}
         return {title: file}
-
-
-def has_matplotlib() -> bool:
-    """Tell whether plots can be drawn."""
-    return find_spec("matplotlib") is not None
 
 
 def file_name(encoder: Encoder) -> str:
