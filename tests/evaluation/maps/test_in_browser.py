@@ -208,3 +208,10 @@ def test_a_hundred_thousand_points_are_drawn_within_a_frame(seen, frames, tmp_pa
     )
     # The quickest of thirty: other programs may hold up the rest.
     assert np.min(drawn) < 16
+
+
+def test_few_points_are_all_drawn_however_slow_the_machine_is(opened):
+    strides = opened.run(
+        "[1, 2, 3].map(() => { pictureMap.keepUp(1000); return pictureMap.stride; })"
+    )
+    assert strides == [1, 1, 1]

@@ -13,6 +13,8 @@ const MOST_DENSE = 2;
 const STEP = 80;
 const [SLOW_MS, FAST_MS, REST_MS] = [11, 4, 160];
 const MOST_STRIDE = 8;
+// So few are drawn in no time: what is slow then is the page that is being opened.
+const NEVER_THINNED = 10_000;
 
 export class PictureMap {
   // `covered` tells how many pixels of the box lie under something else. onHover and onOpen are
@@ -124,6 +126,7 @@ export class PictureMap {
   // Leaves points out while a busy or slow machine cannot draw all of them in time for each
   // frame; as soon as nothing moves any more, they are drawn.
   keepUp(taken) {
+    if (this.data.count <= NEVER_THINNED) return;
     if (taken > SLOW_MS) this.stride = Math.min(2 * this.stride, MOST_STRIDE);
     else if (taken < FAST_MS) this.stride = Math.max(1, this.stride / 2);
     clearTimeout(this.waiting);
