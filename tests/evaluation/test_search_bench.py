@@ -9,7 +9,7 @@ import pytest
 
 from lookalike.errors import MissingExtra, UsageError
 from lookalike.evaluation.search_bench import BenchWish, bench_tables, engines, run_bench
-from lookalike.evaluation.search_bench.measuring import kept
+from lookalike.evaluation.writing import kept
 from lookalike.vectors import unit_rows
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,15 @@ from numpy.typing import NDArray
 
 from lookalike.errors import LookalikeError, StorageFull, UsageError
 
-__all__ = ["cannot_write", "fingerprint", "text_bytes", "write_json", "write_whole"]
+__all__ = [
+    "cannot_write",
+    "fingerprint",
+    "kept",
+    "shown_text",
+    "text_bytes",
+    "write_json",
+    "write_whole",
+]
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # What is hashed at a time: arrays of other layouts are copied for it.
@@ -88,3 +97,22 @@ def forget(unfinished: Path) -> None:
 def text_bytes(text: str) -> bytes:
     """Write text as UTF-8: undecodable bytes of file names as they were, half pairs as marks."""
     return HALVES.sub("\ufffd", text).encode("utf-8", "surrogateescape")
+
+
+def kept(file: Path, facts: dict[str, Any], measure: Callable[[], Any]) -> Any:
+    """Read a result of the same facts, or measure it and write it down; so if it is damaged."""
+    try:
+        stored = json.loads(file.read_text())
+    except (OSError, ValueError):
+        stored = None
+    known = stored if isinstance(stored, dict) else {}
+    if "result" in known and known.get("facts") == json.loads(json.dumps(facts)):
+        return known["result"]
+    result = measure()
+    write_json(file, {"facts": facts, "result": result})
+    return result
+
+
+def shown_text(text: str) -> str:
+    """Replace what is no Unicode, undecodable bytes of file names too: no page could show it."""
+    return text_bytes(text).decode("utf-8", "replace")

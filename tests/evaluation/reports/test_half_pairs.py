@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from lookalike.evaluation.maps import standalone
 from lookalike.evaluation.reports import markup
 from lookalike.evaluation.reproducing import SYSTEMS, Outcome, Reproduction, Table, published
 from lookalike.evaluation.reproducing.outcome import write_reproduction
-from lookalike.evaluation.writing import text_bytes
+from lookalike.evaluation.writing import shown_text, text_bytes
 
 HALF, BYTE = "\ud83d", "\udcff"
 
@@ -18,7 +17,7 @@ def test_bytes_of_names_stay_and_halves_become_marks():
 
 def test_pages_show_marks():
     assert markup.plain(f"<{HALF}{BYTE}") == "&lt;\ufffd\ufffd"
-    assert standalone.plain(f"{HALF}{BYTE}") == "\ufffd\ufffd"
+    assert shown_text(f"{HALF}{BYTE}") == "\ufffd\ufffd"
 
 
 def test_a_reproduction_is_written(tmp_path):

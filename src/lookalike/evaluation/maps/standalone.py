@@ -27,7 +27,7 @@ from lookalike.evaluation.maps.palette import (
     colour_numbers,
     known_range,
 )
-from lookalike.evaluation.writing import text_bytes
+from lookalike.evaluation.writing import shown_text
 
 __all__ = ["MODULES", "MapPage", "map_facts", "map_page", "page_file", "places_of"]
 
@@ -74,7 +74,7 @@ def map_page(page: MapPage) -> str:
     starts = np.array([0, *accumulate(map(len, letters))])
     facts = {**map_facts(page), "thumbnail_starts": packed(starts, "u32")}
     return Template(page_file("map.html")).substitute(
-        title=escape(plain(page.title)),
+        title=escape(shown_text(page.title)),
         style=page_file("map.css"),
         # No "</script>" can come out of a name: every "<" is written as its code.
         facts=json.dumps(facts, separators=(",", ":")).replace("<", "\\u003c"),
@@ -93,8 +93,8 @@ def map_facts(page: MapPage) -> dict[str, Any]:
     folders, folder_of, names, odd_names = parted_paths(page.paths)
     return {
         "format": 1,
-        "title": plain(page.title),
-        "remarks": [plain(remark) for remark in page.remarks],
+        "title": shown_text(page.title),
+        "remarks": [shown_text(remark) for remark in page.remarks],
         "count": len(page.paths),
         "x": packed(x, "u16"),
         "y": packed(y, "u16"),
@@ -120,7 +120,7 @@ def column_facts(
     y: NDArray[np.int64],
 ) -> dict[str, Any]:
     """Turn a column into what the script reads."""
-    facts: dict[str, Any] = {"name": plain(column.name), "title": plain(column.name)}
+    facts: dict[str, Any] = {"name": shown_text(column.name), "title": shown_text(column.name)}
     if isinstance(column, Quantities):
         low, high = known_range(column.numbers)
         known = column.numbers[np.isfinite(column.numbers)]
@@ -135,7 +135,7 @@ def column_facts(
     return {
         **facts,
         "kind": "category",
-        "values": [plain(value) for value in column.values],
+        "values": [shown_text(value) for value in column.values],
         "codes": packed(np.where(column.codes < 0, NO_CODE, column.codes), "u16"),
         "counts": packed(column.counts, "u32"),
         "colours": colour_numbers(column, page.points),
@@ -190,12 +190,12 @@ def parted_paths(
     numbers: dict[str, int] = {}
     parts = [os.path.split(path) for path in paths]
     folder_of = [numbers.setdefault(folder, len(numbers)) for folder, _ in parts]
-    folders = [{"path": plain(folder), "url": folder_address(folder)} for folder in numbers]
-    names = [plain(name) for _, name in parts]
+    folders = [{"path": shown_text(folder), "url": folder_address(folder)} for folder in numbers]
+    names = [shown_text(name) for _, name in parts]
     odd = {
         number: quote(os.fsencode(name))
         for number, (_, name) in enumerate(parts)
-        if plain(name) != name
+        if shown_text(name) != name
     }
     return folders, np.array(folder_of), names, odd
 
@@ -205,11 +205,6 @@ def folder_address(folder: str) -> str:
     if os.sep == "/":
         return "file://" + quote(os.fsencode(folder)).rstrip("/") + "/"
     return Path(folder).as_uri().rstrip("/") + "/"
-
-
-def plain(text: str) -> str:
-    """Replace what is no Unicode: a browser could not show it."""
-    return text_bytes(text).decode("utf-8", "replace")
 
 
 def packed(numbers: NDArray[Any], kind: str) -> dict[str, str]:

@@ -54,6 +54,11 @@ class Embedded:
     is_of_texts: bool = False
 
     @property
+    def alive(self) -> NDArray[np.int64]:
+        """Images that can be found, sorted."""
+        return np.setdiff1d(np.arange(len(self.rows)), self.dead)
+
+    @property
     def dim(self) -> int:
         """Length of an embedding."""
         return int(self.rows.shape[1])

@@ -13,7 +13,7 @@ from lookalike.evaluation.reports.answers import Answer
 from lookalike.evaluation.reports.figures import NARROW, WIDE, inline_svg
 from lookalike.evaluation.reports.palette import DARK, LIGHT
 from lookalike.evaluation.reports.tables import Cell, Column, Table
-from lookalike.evaluation.writing import text_bytes
+from lookalike.evaluation.writing import shown_text
 
 __all__ = [
     "HEADER",
@@ -70,7 +70,7 @@ $script
 
 def plain(text: str) -> str:
     """Make a text harmless; what is no text in a file's name or a label becomes a mark."""
-    return escape(text_bytes(text).decode("utf-8", "replace"))
+    return escape(shown_text(text))
 
 
 def emphasised(text: str) -> str:

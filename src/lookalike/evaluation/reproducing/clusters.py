@@ -13,14 +13,18 @@ from lookalike.errors import MissingExtra
 from lookalike.evaluation.datasets.sets import ImageSet
 from lookalike.evaluation.maps import MapReport, MapWish, map_gallery
 from lookalike.evaluation.maps.layouts import layout_library
-from lookalike.evaluation.matrix.places import places_of
 from lookalike.evaluation.reports import write_report
 from lookalike.evaluation.reports.charts import Line
 from lookalike.evaluation.reports.figures import can_draw, save_plot
 from lookalike.evaluation.reports.plots import plot_precision
 from lookalike.evaluation.reproducing.means import Means, file_name
 from lookalike.evaluation.reproducing.outcome import Outcome, Table
-from lookalike.evaluation.reproducing.precision import evaluated, fitting_ks, precision_cell
+from lookalike.evaluation.reproducing.precision import (
+    evaluated,
+    evaluation_places,
+    fitting_ks,
+    precision_cell,
+)
 from lookalike.evaluation.reproducing.published import published
 from lookalike.evaluation.reproducing.standing_in import (
     found_set,
@@ -110,13 +114,7 @@ def precision_plot(results: Sequence[Mapping[str, Any]], name: str) -> Any:
 
 def mapped(image_set: ImageSet, encoder: Encoder, means: Means) -> MapReport:
     """Cluster the embeddings that were evaluated and lay them out; two pictures and a page."""
-    places = places_of(
-        means.folder / "evaluation",
-        image_set,
-        encoder.card.name,
-        encoder.space.fingerprint,
-        seed=means.wish.seed,
-    )
+    places = evaluation_places(image_set, encoder, means)
     name = file_name(encoder)
     wish = MapWish(
         clusters=GROUPS,

@@ -29,8 +29,7 @@ from lookalike.evaluation.reproducing.standing_in import (
 from lookalike.evaluation.reproducing.steps import Steps
 from lookalike.evaluation.reproducing.systems import WantedEncoder
 from lookalike.evaluation.reproducing.timing import seconds_each
-from lookalike.evaluation.search_bench.measuring import kept
-from lookalike.evaluation.writing import cannot_write
+from lookalike.evaluation.writing import cannot_write, kept
 from lookalike.gallery import Gallery, Snapshot
 from lookalike.index import (
     ExactIndex,

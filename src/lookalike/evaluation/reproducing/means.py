@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ __all__ = [
     "Say",
     "file_name",
     "job_folder",
-    "listed",
 ]
 
 Say = Callable[[str], None]
@@ -120,9 +119,3 @@ def job_folder(means: Means, encoder: Encoder, facts: Mapping[str, Any]) -> Path
     return (
         means.folder / f"{file_name(encoder)}-{digest_of([json.dumps(facts, sort_keys=True)])[:8]}"
     )
-
-
-def listed(names: Sequence[str]) -> str:
-    """Write names with commas and an ``and``."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

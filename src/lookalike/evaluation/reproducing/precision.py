@@ -14,7 +14,7 @@ from lookalike.encoders.embedding import embed
 from lookalike.evaluation.datasets.sets import ImageSet
 from lookalike.evaluation.matrix.embedded import embed_set
 from lookalike.evaluation.matrix.evaluating import evaluate
-from lookalike.evaluation.matrix.places import places_of
+from lookalike.evaluation.matrix.places import Places, places_of
 from lookalike.evaluation.matrix.wishes import EvalWish
 from lookalike.evaluation.reports import write_report
 from lookalike.evaluation.reports.figures import save_plot
@@ -127,21 +127,26 @@ def outside_pictures(means: Means) -> list[Path]:
     return sorted(file for file in folder.glob("*/*.*") if file.parent.name != "damaged")
 
 
-def agreement(
-    image_set: ImageSet, encoder: Encoder, pictures: Sequence[Path], ks: Sequence[int], means: Means
-) -> list[float]:
-    """Measure outside queries by the system's rule: the first hit's label is taken for right."""
-    places = places_of(
+def evaluation_places(image_set: ImageSet, encoder: Encoder, means: Means) -> Places:
+    """Say where the evaluation of a set by an encoder keeps its files."""
+    return places_of(
         means.folder / "evaluation",
         image_set,
         encoder.card.name,
         encoder.space.fingerprint,
         seed=means.wish.seed,
     )
+
+
+def agreement(
+    image_set: ImageSet, encoder: Encoder, pictures: Sequence[Path], ks: Sequence[int], means: Means
+) -> list[float]:
+    """Measure outside queries by the system's rule: the first hit's label is taken for right."""
+    places = evaluation_places(image_set, encoder, means)
     embedded = embed_set(
         image_set, image_set.queries[:1], encoder, places=places, load_s=0.0, tell=means.tell
     )
-    alive = np.setdiff1d(np.arange(len(embedded.rows)), embedded.dead)
+    alive = embedded.alive
     index = FaissFlat(unit_rows(embedded.rows[alive]), is_euclidean=True)
     found = alive[index.search(embed(pictures, encoder), max(ks), {})]
     labels = np.array(image_set.labels or ("",) * len(embedded.rows))[found]

@@ -32,7 +32,7 @@ from lookalike.evaluation.reproducing.strategy_plots import save_recall_over_k, 
 from lookalike.evaluation.reproducing.subsets import hold_out
 from lookalike.evaluation.reproducing.systems import WantedEncoder
 from lookalike.evaluation.reproducing.timing import BruteForce, FaissFlat, Searching, seconds_each
-from lookalike.evaluation.search_bench.measuring import kept
+from lookalike.evaluation.writing import kept
 from lookalike.gallery import Gallery
 from lookalike.index import FaissIndex, Index, IndexConfig, SearchParams, build_index
 from lookalike.index.covered import fetched, leading

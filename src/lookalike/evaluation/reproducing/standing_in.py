@@ -14,7 +14,8 @@ from lookalike.evaluation.datasets import datasets_folder, open_set
 from lookalike.evaluation.datasets.listing import digest_of
 from lookalike.evaluation.datasets.sets import ImageSet
 from lookalike.evaluation.matrix.places import short_encoder_name
-from lookalike.evaluation.reproducing.means import Means, listed
+from lookalike.evaluation.reports.wording import listed
+from lookalike.evaluation.reproducing.means import Means
 from lookalike.evaluation.reproducing.subsets import fewer_pictures
 from lookalike.evaluation.reproducing.systems import System, WantedEncoder
 from lookalike.images import open_source

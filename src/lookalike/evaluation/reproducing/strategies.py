@@ -49,8 +49,7 @@ from lookalike.evaluation.reproducing.timing import (
     seconds_each,
 )
 from lookalike.evaluation.search_bench.engines import make_engine
-from lookalike.evaluation.search_bench.measuring import kept
-from lookalike.evaluation.writing import fingerprint
+from lookalike.evaluation.writing import fingerprint, kept
 from lookalike.vectors import unit_rows
 
 __all__ = ["GROWTH", "compare_strategies"]
@@ -180,7 +179,7 @@ def whole_pictures(embedded: Embedded) -> list[int]:
 
     Copies tie for every place, and which of them is found says nothing about an index.
     """
-    alive = np.setdiff1d(np.arange(len(embedded.rows)), embedded.dead)
+    alive = embedded.alive
     first = distinct_rows(embedded.rows[alive]).first
     return [int(place) for place in alive[first]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import time
@@ -20,7 +19,7 @@ from lookalike.evaluation.judging.metrics import ann_recall_at_k
 from lookalike.evaluation.machine import machine
 from lookalike.evaluation.search_bench.engines import Engine, Setting, Tuned, make_engine
 from lookalike.evaluation.search_bench.exact_ways import exact_ways
-from lookalike.evaluation.writing import fingerprint, write_json
+from lookalike.evaluation.writing import fingerprint, kept
 
 __all__ = ["BenchWish", "run_bench"]
 
@@ -120,20 +119,6 @@ def run_bench(
         except UsageError as error:
             say(f"{name}: left out: {error}")
     return {"machine": machine(), "facts": facts, "exact": exact, "engines": results}
-
-
-def kept(file: Path, facts: dict[str, Any], measure: Callable[[], Any]) -> Any:
-    """Read a result of the same facts, or measure it and write it down; so if it is damaged."""
-    try:
-        stored = json.loads(file.read_text())
-    except (OSError, ValueError):
-        stored = None
-    known = stored if isinstance(stored, dict) else {}
-    if "result" in known and known.get("facts") == json.loads(json.dumps(facts)):
-        return known["result"]
-    result = measure()
-    write_json(file, {"facts": facts, "result": result})
-    return result
 
 
 def prefixed(say: Say, name: str) -> Say:
