@@ -43,7 +43,7 @@ $(VENV)/.check: $(VENV)/.test
 $(HEAVY)/.done: $(PINS)
 	@$(PYTHON) -m venv $(HEAVY)
 	@echo "Installing torch and the field's encoders into $(HEAVY) ..."
-	@$(HEAVY)/bin/python $(INSTALL) '.[test,train,timm,clip,hf,export,umap]' 'torch==2.13.0'
+	@$(HEAVY)/bin/python $(INSTALL) '.[test,test-web,train,timm,clip,hf,export,umap]' 'torch==2.13.0'
 	@touch $@
 
 demo: $(VENV)/.core

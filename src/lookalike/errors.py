@@ -25,6 +25,9 @@
     ├── DatasetError            a data set to evaluate on cannot be used
     │   ├── DatasetNotFound     it is not on this machine
     │   └── DatasetUnreadable   its files are damaged, or not those that were published
+    ├── ServerError             a running server did not answer as it should
+    │   ├── ServerNotReached    nobody answers at its address, or not in time
+    │   └── AccessDenied        it wants a token, or the token does not allow this
     └── StorageFull             the disk is full; the gallery is as it was
 
 Every message is a sentence that says what was asked, what was found and what
@@ -39,6 +42,7 @@ from typing import Any
 
 # The errors alone, which tests go through: `first_line` words those of other libraries.
 __all__ = [
+    "AccessDenied",
     "DatasetError",
     "DatasetNotFound",
     "DatasetUnreadable",
@@ -58,6 +62,8 @@ __all__ = [
     "LookalikeError",
     "MissingExtra",
     "NoImagesFound",
+    "ServerError",
+    "ServerNotReached",
     "SourceError",
     "SourceNotFound",
     "SpaceMismatch",
@@ -194,6 +200,18 @@ class DatasetNotFound(DatasetError):
 
 class DatasetUnreadable(DatasetError):
     """Its files are damaged, or not those that were published."""
+
+
+class ServerError(LookalikeError):
+    """A running server did not answer as it should."""
+
+
+class ServerNotReached(ServerError):
+    """Nobody answers at its address, or not in time."""
+
+
+class AccessDenied(ServerError):
+    """It wants a token, or the token does not allow this."""
 
 
 class StorageFull(LookalikeError):
