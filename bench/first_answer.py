@@ -2,9 +2,9 @@
 
 A gallery of 10,000 images is made once, with the gallery's own writer, from
 random unit rows in the built-in encoder's space; then ``lookalike search`` runs
-as a process, taking turns with a process that only imports the libraries which
-any program of this kind needs. Both find compiled bytecode, as installed
-programs do.
+as a process, with and without a server that has the gallery open, taking turns with
+a process that only imports the libraries which any program of this kind needs, and
+one that only starts Python. All find compiled bytecode, as installed programs do.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from lookalike.client import find_record
 from lookalike.encoders import load_encoder
 from lookalike.gallery import Gallery, NewImage
 from lookalike.vectors import EmbeddingSpace
@@ -28,6 +31,9 @@ from reporting import RESULTS, publish
 
 FLOOR = "import numpy, PIL, onnxruntime"
 FLOOR_NAME = f'python -c "{FLOOR}"'
+START_NAME = 'python -c ""'
+# How long the server may take until it is ready.
+STARTING_S = 60
 # As large as the commits of an indexing run.
 COMMIT_ROWS = 512
 
@@ -39,16 +45,22 @@ def main() -> None:
     asked = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     gallery = ready_gallery(RESULTS / f"first_answer_{asked.images}.gallery", asked.images)
+    query = str(ready_query(RESULTS / "query.jpg"))
     programs = {
-        "lookalike search": search_command(gallery, ready_query(RESULTS / "query.jpg")),
+        "lookalike search": search_command(gallery, query, "--no-daemon"),
+        "lookalike search --id": search_command(gallery, "--id", "1", "--no-daemon"),
+        "lookalike search, served": search_command(gallery, query),
+        "lookalike search --id, served": search_command(gallery, "--id", "1"),
         FLOOR_NAME: [sys.executable, "-c", FLOOR],
+        START_NAME: [sys.executable, "-c", ""],
     }
-    seconds = timed(programs, asked.runs)
+    with served(gallery):
+        seconds = timed(programs, asked.runs)
     floor = statistics.median(seconds[FLOOR_NAME])
     rows = [
         {
             "program": name,
-            "images": asked.images if name != FLOOR_NAME else "-",
+            "images": asked.images if name.startswith("lookalike") else "-",
             "median, s": statistics.median(times),
             "fastest, s": min(times),
             "median / floor": statistics.median(times) / floor,
@@ -106,8 +118,24 @@ def ready_query(file: Path) -> Path:
     return file
 
 
-def search_command(gallery: Path, query: Path) -> list[str]:
-    return [sys.executable, "-m", "lookalike", "search", str(query), "--gallery", str(gallery)]
+def search_command(gallery: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "lookalike", "search", *words, "--gallery", str(gallery)]
+
+
+@contextmanager
+def served(gallery: Path) -> Iterator[None]:
+    """Serve the gallery, from when it is found and ready."""
+    command = [sys.executable, "-m", "lookalike", "serve", str(gallery), "--port", "0", "-q"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        try:
+            until = time.monotonic() + STARTING_S
+            while find_record(gallery) is None:
+                if server.poll() is not None or time.monotonic() > until:
+                    raise SystemExit("The server did not start.")
+                time.sleep(0.05)
+            yield
+        finally:
+            server.terminate()
 
 
 def timed(programs: dict[str, list[str]], runs: int) -> dict[str, list[float]]:

@@ -14,17 +14,21 @@ is fetched from its room when it is first used.
 
 from __future__ import annotations
 
-import importlib
 import logging
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING
+
+from lookalike.late_names import late_names
 
 if TYPE_CHECKING:
+    from lookalike.client import Client
     from lookalike.encoders import Encoder, EncoderCard, embed, load_encoder
     from lookalike.errors import LookalikeError
     from lookalike.gallery import Gallery, ImageRecord, parse_where
     from lookalike.images import Picture, Preprocessing, decode
     from lookalike.index import IndexConfig, SearchParams
     from lookalike.ingest import (
+        FileChange,
         ImportReport,
         MergeReport,
         MetadataTable,
@@ -32,12 +36,14 @@ if TYPE_CHECKING:
         Shard,
         SkippedFile,
         UpdateReport,
+        Watcher,
         add_images,
         export_gallery,
         import_embeddings,
         load_metadata,
         merge_galleries,
         update_images,
+        update_paths,
     )
     from lookalike.search import (
         Feedback,
@@ -55,10 +61,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Client",
     "EmbeddingSpace",
     "Encoder",
     "EncoderCard",
     "Feedback",
+    "FileChange",
     "Gallery",
     "Hit",
     "ImageRecord",
@@ -79,6 +87,7 @@ __all__ = [
     "Shard",
     "SkippedFile",
     "UpdateReport",
+    "Watcher",
     "__version__",
     "add_images",
     "contact_sheet",
@@ -92,13 +101,16 @@ __all__ = [
     "parse_where",
     "save_sheet",
     "update_images",
+    "update_paths",
 ]
 
 _ROOMS = {
+    "Client": "client",
     "EmbeddingSpace": "vectors",
     "Encoder": "encoders",
     "EncoderCard": "encoders",
     "Feedback": "search",
+    "FileChange": "ingest",
     "Gallery": "gallery",
     "Hit": "search",
     "ImageRecord": "gallery",
@@ -119,6 +131,7 @@ _ROOMS = {
     "Shard": "ingest",
     "SkippedFile": "ingest",
     "UpdateReport": "ingest",
+    "Watcher": "ingest",
     "add_images": "ingest",
     "contact_sheet": "search",
     "decode": "images",
@@ -131,19 +144,18 @@ _ROOMS = {
     "parse_where": "gallery",
     "save_sheet": "search",
     "update_images": "ingest",
+    "update_paths": "ingest",
 }
+
+# Nothing is reported to anybody, by the libraries that may be loaded neither: ONNX Runtime
+# counts sessions, writes a number for this machine into the cache and looks its maker's
+# server up, FiftyOne and the hub's library send what is used. Each reads its variable when it
+# is loaded, so that later is too late.
+for _variable in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
+    os.environ.setdefault(_variable, "1")
+os.environ.setdefault("FIFTYONE_DO_NOT_TRACK", "true")
 
 # A library stays silent until its user asks for its log.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = late_names(__name__, _ROOMS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import select
@@ -10,9 +11,12 @@ import signal
 import subprocess
 import sys
 import time
+from io import StringIO
 from pathlib import Path
 
 import pytest
+
+from lookalike.cli.logs import ScreenHandler
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="file names are bytes on POSIX")
 
@@ -191,7 +195,41 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(
     assert f"  added      {2001 - kept:5,}\n" in again
 
 
+def test_ctrl_c_while_the_program_is_loaded_is_one_line(process, tmp_path):
+    (tmp_path / "early").mkdir()
+    (tmp_path / "early" / "click.py").write_text("raise KeyboardInterrupt")
+    done = process("info", environment={"PYTHONPATH": str(tmp_path / "early")})
+    assert (done.returncode, done.stderr) == (130, b"lookalike: Interrupted.\n")
+
+
+def test_ctrl_c_that_a_library_calls_a_failed_import_is_one_line(process, photos, tmp_path):
+    (tmp_path / "early").mkdir()
+    (tmp_path / "early" / "onnxruntime.py").write_text(
+        "try:\n    raise KeyboardInterrupt\nexcept KeyboardInterrupt as error:\n"
+        "    raise ImportError('initialization failed') from error\n"
+    )
+    done = process("index", photos, environment={"PYTHONPATH": str(tmp_path / "early")})
+    assert (done.returncode, done.stderr) == (130, b"lookalike: Interrupted.\n")
+
+
+def test_the_entry_point_is_light():
+    program = "import sys, lookalike.__main__; print('click' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ran.stdout == b"False\n"
+    settings = (Path(__file__).parent.parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+    assert '[project.scripts]\nlookalike = "lookalike.__main__:main"\n' in settings
+
+
 def test_python_dash_m_runs_the_same_program(process):
     done = process("--version")
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(b"lookalike, version ")
+
+
+def test_a_log_whose_screen_is_gone_stops_nothing(monkeypatch):
+    class Gone(StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    ScreenHandler().handle(logging.makeLogRecord({"msg": "a picture was left out"}))

@@ -62,10 +62,17 @@ def test_the_help_of_the_main_commands_ends_in_examples(lookalike, name):
 
 
 def test_no_command_has_the_libraries_it_may_not_need(process):
-    done = process("search", "--help", environment={"PYTHONPROFILEIMPORTTIME": "1"})
+    done = process("index", "--help", environment={"PYTHONPROFILEIMPORTTIME": "1"})
     loaded = {line.split(b"|")[-1].strip() for line in done.stderr.splitlines()}
     assert b"numpy" in loaded
     assert not loaded & {b"faiss", b"rich", b"onnxruntime", b"pyarrow"}
+
+
+def test_searching_begins_without_the_libraries_that_a_server_makes_needless(process):
+    done = process("search", "--help", environment={"PYTHONPROFILEIMPORTTIME": "1"})
+    loaded = {line.split(b"|")[-1].strip() for line in done.stderr.splitlines()}
+    assert b"lookalike.cli.searching.remote" in loaded
+    assert not loaded & {b"numpy", b"PIL", b"sqlite3", b"http.client", b"email", b"base64"}
 
 
 def test_the_overview_needs_no_numpy(process):

@@ -193,6 +193,7 @@ def test_files_no_row_names_are_leftovers_only(filled: Gallery) -> None:
     (filled.path / "segments" / "00000009-0badcafe.npy.tmp").touch()
     (filled.path / "segments" / "notes.txt").touch()
     (filled.path / "probe-0badcafe.tmp").touch()
+    (filled.path / "segments" / "probe-0badcafe.tmp").touch()
     report = filled.verify()
     assert report.is_clean
     assert report.leftovers == (
@@ -200,6 +201,7 @@ def test_files_no_row_names_are_leftovers_only(filled: Gallery) -> None:
         "segments/00000009-0badcafe.npy",
         "segments/00000009-0badcafe.npy.tmp",
         "segments/notes.txt",
+        "segments/probe-0badcafe.tmp",
     )
     filled.writer().close()
     assert filled.verify().leftovers == ("segments/notes.txt",)  # not ours to delete

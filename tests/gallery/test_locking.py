@@ -34,6 +34,7 @@ def test_a_second_writer_is_refused_by_name(
         filled.writer()
     assert str(filled.path) in str(caught.value)
     assert f"(pid {holder.pid})" in str(caught.value)
+    assert "end it if it is a 'lookalike watch' or 'lookalike serve'." in str(caught.value)
 
 
 def test_a_reader_reads_on(filled: Gallery, holder: subprocess.Popen[bytes]) -> None:

@@ -18,9 +18,23 @@ def test_every_exported_name_is_documented() -> None:
 
 
 def test_the_room_loads_no_other_room() -> None:
+    assert loaded_by("from lookalike.gallery import *") == [
+        "errors",
+        "gallery",
+        "late_names",
+        "vectors",
+    ]
+
+
+def test_importing_the_room_loads_nothing_of_it() -> None:
+    assert loaded_by("import lookalike.gallery") == ["gallery", "late_names"]
+
+
+def loaded_by(statement: str) -> list[str]:
+    """List the rooms that a statement loads in a new process."""
     script = (
-        "import sys, lookalike.gallery;"
+        f"import sys; {statement};"
         "print(*sorted({n.split('.')[1] for n in sys.modules if n.startswith('lookalike.')}))"
     )
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert loaded.stdout.decode().split() == ["errors", "gallery", "vectors"]
+    return loaded.stdout.decode().split()

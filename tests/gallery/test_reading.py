@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lookalike.errors import GalleryError, GalleryUnreadable, ImageNotInGallery
+from lookalike.errors import (
+    GalleryError,
+    GalleryNotFound,
+    GalleryUnreadable,
+    ImageNotInGallery,
+)
 from lookalike.gallery import Gallery, StaleSnapshot
 from lookalike.vectors import EmbeddingSpace
 
@@ -221,3 +227,33 @@ def test_many_threads_read_while_one_writes(filled: Gallery, picture: Any) -> No
         reader.join()
     assert failures == []
     assert len(filled) == 3
+
+
+def test_a_gallery_that_is_gone_is_told(filled: Gallery, tmp_path: Path) -> None:
+    filled.path.rename(tmp_path / "elsewhere")
+    with pytest.raises(GalleryNotFound, match="moved or removed"):
+        filled.image(1)
+    (tmp_path / "elsewhere").rename(filled.path)
+    assert filled.image(1).image_id == 1
+
+
+def test_another_gallery_in_its_place_is_never_read(
+    filled: Gallery, space: EmbeddingSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.path.rename(tmp_path / "elsewhere")
+    monkeypatch.setattr("lookalike.gallery.catalog.now_utc", lambda: "2001-01-01T00:00:00Z")
+    Gallery.create(filled.path, space).close()
+    with pytest.raises(GalleryUnreadable, match="Another gallery has taken the place"):
+        filled.image(1)
+
+
+def test_a_copy_in_its_place_is_the_same_gallery(
+    filled: Gallery, picture: Any, tmp_path: Path
+) -> None:
+    """As rsync leaves it: another file, and the same gallery, with more in it."""
+    shutil.copytree(filled.path, tmp_path / "copy")
+    with Gallery.open(tmp_path / "copy") as copy:
+        add(copy, picture("up.jpg", 0), UP)
+    filled.path.rename(tmp_path / "elsewhere")
+    (tmp_path / "copy").rename(filled.path)
+    assert (len(filled), filled.generation) == (4, 3)

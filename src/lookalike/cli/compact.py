@@ -7,6 +7,7 @@ import click
 from lookalike.cli.fresh_index import freshen_index
 from lookalike.cli.options import gallery_option, located_gallery, logging_options
 from lookalike.cli.output import counted, say
+from lookalike.cli.waiting import when_free
 from lookalike.gallery import CompactReport, Gallery
 
 
@@ -21,7 +22,7 @@ def command(gallery_folder: str | None) -> None:
     it works; searching goes on meanwhile.
     """
     with Gallery.open(located_gallery(gallery_folder)) as gallery:
-        with gallery.writer() as writer:
+        with when_free(gallery.writer) as writer:
             report = writer.compact()
         show(report)
         freshen_index(gallery)

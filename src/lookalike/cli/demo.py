@@ -19,7 +19,8 @@ from lookalike.cli.numbers import WholeNumber
 from lookalike.cli.options import GALLERY_FOLDER, absolute, logging_options
 from lookalike.cli.output import counted, is_quiet, say, shown_path
 from lookalike.cli.progress import counting_bar, progress_bar
-from lookalike.cli.search import show as show_results
+from lookalike.cli.searching.local import found_by
+from lookalike.cli.searching.printing import show as show_results
 from lookalike.encoders import Encoder, load_encoder
 from lookalike.errors import SourceNotFound, UsageError
 from lookalike.gallery import Gallery
@@ -89,7 +90,7 @@ def demonstrate(
         answers.append((query, results))
         say(f"\nMost like {shown_path(query)}")
         if not is_quiet():
-            show_results([results])
+            show_results([found_by(results)])
     save_sheet(contact_sheet(answers), sheet)
     say(next_steps(sheet, gallery.path, str(answers[0][0])))
 

@@ -13,6 +13,7 @@ from lookalike.cli.index import opened, run
 from lookalike.cli.index_summary import show
 from lookalike.cli.options import absolute, logging_options
 from lookalike.cli.update_options import update_options
+from lookalike.cli.waiting import when_free
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery, is_gallery
 from lookalike.images import open_source
@@ -76,7 +77,7 @@ def keep_to(gallery: Gallery, share: Shard | None) -> None:
         UsageError: It is a shard, and all pictures are asked for.
     """
     if share is not None:
-        with gallery.writer() as writer:
+        with when_free(gallery.writer) as writer:
             writer.keep_to_shard(str(share))
     elif gallery.shard is not None:
         raise UsageError(

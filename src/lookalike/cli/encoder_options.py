@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from lookalike.cli.device_options import backend_option, device_option
 from lookalike.cli.numbers import WholeNumber
 from lookalike.cli.options import expanded
 from lookalike.cli.output import note, printable
@@ -16,7 +17,6 @@ from lookalike.cli.progress import late_bar
 from lookalike.encoders import Encoder, load_encoder
 from lookalike.encoders.cards import POOLINGS, PRECISIONS
 from lookalike.encoders.names import HUB_OPTIONS, parse_name, with_stored_options, written
-from lookalike.encoders.runtimes import BACKENDS
 from lookalike.errors import UsageError
 
 __all__ = ["EncoderChoice", "backend_option", "device_option", "encoder_options"]
@@ -64,24 +64,6 @@ class EncoderChoice:
         if encoder.card.family != "onnx":
             note(f"Encoder {printable(encoder.card.name)}: {encoder.runs_on}.")
         return encoder
-
-
-device_option = click.option(
-    "--device",
-    metavar="DEVICE",
-    default="auto",
-    show_default=True,
-    help="Where the encoder runs: cpu, cuda, cuda:1, mps, xpu, or all for every GPU of this "
-    "machine. auto takes the first accelerator there is.",
-)
-backend_option = click.option(
-    "--backend",
-    type=click.Choice(BACKENDS),
-    default="auto",
-    show_default=True,
-    help="What runs an encoder of the field's libraries. auto takes an accepted export where "
-    "there is one (lookalike encoders export), torch otherwise.",
-)
 
 
 def encoder_options(function: Callable[..., Answer]) -> Callable[..., Answer]:

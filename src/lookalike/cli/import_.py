@@ -12,6 +12,7 @@ from lookalike.cli.new_gallery import opened_or_new
 from lookalike.cli.options import expanded, located_gallery, logging_options
 from lookalike.cli.output import counted, printable, say, shown_path
 from lookalike.cli.progress import counting_bar
+from lookalike.cli.waiting import when_free
 from lookalike.encoders import load_encoder
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
@@ -93,7 +94,11 @@ def run(gallery: Gallery, place: str, chosen: str, space: EmbeddingSpace) -> Imp
     """Import with a progress bar."""
     try:
         with counting_bar("Importing") as tell:
-            return import_embeddings(gallery, place, format=chosen, space=space, on_progress=tell)
+            return when_free(
+                lambda: import_embeddings(
+                    gallery, place, format=chosen, space=space, on_progress=tell
+                )
+            )
     except KeyboardInterrupt:
         raise safe_so_far(gallery) from None
 

@@ -24,6 +24,7 @@ from lookalike.cli.options import (
 )
 from lookalike.cli.progress import progress_bar
 from lookalike.cli.update_options import update_options
+from lookalike.cli.waiting import when_free
 from lookalike.encoders import Encoder
 from lookalike.errors import NoImagesFound, UsageError
 from lookalike.gallery import Gallery, is_gallery
@@ -126,12 +127,15 @@ def run(
     report: str | None,
 ) -> UpdateReport:
     """Update one source or all with a progress bar, and write the report, also of a failure."""
-    try:
+
+    def work() -> UpdateReport:
         with progress_bar("Indexing") as tell:
             if source is None:
-                done = update_images(gallery, encoder, metadata=metadata, on_progress=tell)
-            else:
-                done = add_images(gallery, source, encoder, metadata=metadata, on_progress=tell)
+                return update_images(gallery, encoder, metadata=metadata, on_progress=tell)
+            return add_images(gallery, source, encoder, metadata=metadata, on_progress=tell)
+
+    try:
+        done = when_free(work)
     except NoImagesFound as error:
         if report is not None:
             write_skipped(error.skipped, report)

@@ -12,7 +12,7 @@ from lookalike.cli.output import counted
 if TYPE_CHECKING:
     from lookalike.gallery import Gallery
 
-__all__ = ["Interrupted", "exit_code", "heed_sigterm", "safe_so_far"]
+__all__ = ["Interrupted", "exit_code", "heed_sigterm", "is_broken_import", "safe_so_far"]
 
 EXIT_INTERRUPTED = 130
 # As a shell reports a process that SIGTERM ended.
@@ -47,6 +47,15 @@ def on_sigterm(number: int, frame: FrameType | None) -> None:
     """Interrupt the main thread, and remember why."""
     was_terminated.set()
     raise KeyboardInterrupt
+
+
+def is_broken_import(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C is why a library could not be loaded: some say only that they cannot."""
+    is_import = False
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        is_import |= isinstance(error, ImportError)
+        error = error.__cause__ or error.__context__
+    return is_import and error is not None
 
 
 def exit_code() -> int:

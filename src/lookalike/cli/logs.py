@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
+from datetime import datetime
 
 import click
 
@@ -11,7 +13,7 @@ from lookalike.cli.destinations import require_writable_file
 from lookalike.cli.output import printable
 from lookalike.errors import UsageError
 
-__all__ = ["log_failure", "set_up_logging"]
+__all__ = ["DatedFormatter", "ScreenHandler", "log_failure", "set_up_logging"]
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 # Without -v only warnings are shown: sentences beside the program's own.
@@ -21,13 +23,34 @@ LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 logger = logging.getLogger("lookalike")
 
 
+class DatedFormatter(logging.Formatter):
+    """Writes when something happened as ISO 8601 does, with the offset to UTC.
+
+    Args:
+        form: Of a line.
+        precision: Of the time: "seconds" or "milliseconds".
+    """
+
+    def __init__(self, form: str, precision: str = "milliseconds") -> None:
+        super().__init__(form)
+        self._precision = precision
+
+    def formatTime(  # noqa: N802, logging's name
+        self, record: logging.LogRecord, datefmt: str | None = None
+    ) -> str:
+        """Write the time of a record."""
+        moment = datetime.fromtimestamp(record.created).astimezone()
+        return moment.isoformat(timespec=self._precision)
+
+
 class ScreenHandler(logging.Handler):
     """Writes to whatever standard error is at that moment: a progress bar may stand there."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line, unless the user was told already."""
         if not getattr(record, "is_told", False):
-            click.echo(printable(self.format(record)), err=True)
+            with suppress(OSError, ValueError):  # a screen that went away: the work goes on
+                click.echo(printable(self.format(record)), err=True)
 
 
 def set_up_logging(verbose: int, log_file: str | None) -> None:
@@ -43,7 +66,7 @@ def set_up_logging(verbose: int, log_file: str | None) -> None:
     logging.raiseExceptions = False  # a full disk under the log must not fill the screen
     level = LEVELS[min(verbose, len(LEVELS) - 1)]
     screen = ScreenHandler(level)
-    screen.setFormatter(logging.Formatter(LOG_FORMAT if verbose else BRIEF_FORMAT))
+    screen.setFormatter(DatedFormatter(LOG_FORMAT if verbose else BRIEF_FORMAT))
     handlers: list[logging.Handler] = [screen]
     if log_file is not None:
         handlers.append(file_handler(log_file, min(level, logging.INFO)))
@@ -64,7 +87,7 @@ def file_handler(log_file: str, level: int) -> logging.Handler:
             f"The log {log_file} cannot be written ({error.strerror}): name another file."
         ) from error
     handler.setLevel(level)
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    handler.setFormatter(DatedFormatter(LOG_FORMAT))
     return handler
 
 

@@ -14,7 +14,7 @@ import click
 
 import lookalike
 from lookalike.cli.examples import write_examples
-from lookalike.cli.interrupts import Interrupted, exit_code, heed_sigterm
+from lookalike.cli.interrupts import Interrupted, exit_code, heed_sigterm, is_broken_import
 from lookalike.cli.output import printable
 from lookalike.errors import LookalikeError, UsageError
 
@@ -24,6 +24,9 @@ __all__ = ["COMMANDS", "main", "program", "run"]
 COMMANDS = {
     "index": "Make a folder of pictures searchable, or bring it up to date.",
     "search": "Find the pictures that look like a picture.",
+    "serve": "Serve galleries to other programs and to a page in the browser.",
+    "watch": "Keep a gallery up to date while files come and go.",
+    "tokens": "Make and withdraw the tokens that a server asks for.",
     "tune": "Build the fastest index that finds what you ask for, and measure it.",
     "info": "Show what a gallery holds.",
     "verify": "Check every file and every number of a gallery.",
@@ -150,7 +153,11 @@ def run(arguments: list[str] | None = None) -> int:
         return failed(str(error), exit_code())
     except (click.Abort, KeyboardInterrupt):
         return failed("Interrupted.", exit_code())
-    except LookalikeError as error:
+    except (ImportError, LookalikeError) as error:
+        if is_broken_import(error):
+            return failed("Interrupted.", exit_code())
+        if isinstance(error, ImportError):
+            raise
         return failed(str(error), EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE)
     except BrokenPipeError:
         close_output()

@@ -14,6 +14,7 @@ from lookalike.cli.new_gallery import opened_or_new
 from lookalike.cli.options import located_gallery, logging_options
 from lookalike.cli.output import counted, say, shown_path
 from lookalike.cli.progress import counting_bar
+from lookalike.cli.waiting import when_free
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
 from lookalike.ingest import MergeReport, common_space, merge_galleries
@@ -62,7 +63,7 @@ def run(inputs: list[Gallery], target: Gallery) -> MergeReport:
     """Merge with a progress bar."""
     try:
         with counting_bar("Merging") as tell:
-            return merge_galleries(inputs, target, on_progress=tell)
+            return when_free(lambda: merge_galleries(inputs, target, on_progress=tell))
     except KeyboardInterrupt:
         raise safe_so_far(target) from None
 

@@ -13,8 +13,7 @@ import click
 from lookalike.cli.logs import set_up_logging
 from lookalike.cli.output import QUIET
 from lookalike.errors import GalleryNotFound
-from lookalike.gallery import find_gallery, is_gallery
-from lookalike.gallery.creating import GALLERY_FOLDER
+from lookalike.gallery.finding import GALLERY_FOLDER, find_gallery, is_gallery
 
 __all__ = [
     "GALLERY_FOLDER",

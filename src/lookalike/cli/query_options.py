@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -12,14 +12,22 @@ from lookalike.cli.examples import ExampleCommand
 from lookalike.cli.numbers import IMAGE_ID
 from lookalike.errors import UsageError
 
-if TYPE_CHECKING:
-    from lookalike.search import QueryPart
-
-__all__ = ["QueryCommand", "are_apart", "part_options", "typed_parts"]
+__all__ = [
+    "ARGUMENTS",
+    "QueryCommand",
+    "TypedPart",
+    "TypedWord",
+    "are_apart",
+    "part_options",
+    "typed_parts",
+    "words_as_typed",
+]
 
 Answer = TypeVar("Answer")
 
 TYPED = "lookalike.typed"
+# What stands behind no option, under the name that it has with ``search``.
+ARGUMENTS = "queries"
 
 # By the name of their parameter: what kind of part, and whether it is taken away.
 PARTS = {
@@ -55,14 +63,29 @@ class TypedPart:
     weight: str | None = None
     region: str | None = None
 
-    def part(self) -> QueryPart:
-        """Make the part that is meant."""
-        from lookalike.search import QueryPart
+    @property
+    def is_view(self) -> bool:
+        """Whether it shows the thing that is searched for."""
+        return not self.is_minus and self.kind != "text"
 
-        value = int(self.text) if self.kind == "image_id" else self.text
-        weight = 1.0 if self.weight is None else checked_weight(self.weight)
-        given: dict[str, Any] = {self.kind: value, "region": self.region}
-        return QueryPart(weight=-weight if self.is_minus else weight, **given)
+    @property
+    def amount(self) -> float:
+        """Its weight, below 0 where it is taken away.
+
+        Raises:
+            UsageError: What was typed is no weight.
+        """
+        size = 1.0 if self.weight is None else checked_weight(self.weight)
+        return -size if self.is_minus else size
+
+    def to_dict(self) -> dict[str, Any]:
+        """Turn into what ``QueryPart.from_dict`` reads."""
+        told: dict[str, Any] = {self.kind: int(self.text) if self.kind == "image_id" else self.text}
+        if self.amount != 1:
+            told["weight"] = self.amount
+        if self.region is not None:
+            told["region"] = self.region
+        return told
 
 
 class QueryCommand(ExampleCommand):
@@ -72,6 +95,12 @@ class QueryCommand(ExampleCommand):
         """Note the order, and parse as ever."""
         ctx.meta[TYPED] = list(typed_words(self, list(args)))
         return super().parse_args(ctx, args)
+
+
+def words_as_typed() -> list[TypedWord]:
+    """List the words of the running command, which is a ``QueryCommand``."""
+    words: list[TypedWord] = click.get_current_context().meta[TYPED]
+    return words
 
 
 def typed_words(command: click.Command, words: Sequence[str]) -> Iterator[TypedWord]:
@@ -86,10 +115,10 @@ def typed_words(command: click.Command, words: Sequence[str]) -> Iterator[TypedW
     while left:
         word = left.pop(0)
         if word == "--":
-            yield from (TypedWord("queries", rest) for rest in left)
+            yield from (TypedWord(ARGUMENTS, rest) for rest in left)
             return
         if word == "-" or not word.startswith("-"):
-            yield TypedWord("queries", word)
+            yield TypedWord(ARGUMENTS, word)
             continue
         option, value = split_word(word, options)
         if option is not None and takes_value(option):
@@ -210,13 +239,13 @@ def part_options(function: Callable[..., Answer]) -> Callable[..., Answer]:
     return function
 
 
-def typed_parts() -> list[QueryPart]:
-    """Make the parts of the query of what was typed.
+def typed_parts() -> list[TypedPart]:
+    """List the parts of the query, as they were typed.
 
     Raises:
-        UsageError: A weight or a region has nothing to belong to, or makes no sense.
+        UsageError: A weight or a region has nothing to belong to, or a weight makes no sense.
     """
-    words: list[TypedWord] = click.get_current_context().meta[TYPED]
+    words = words_as_typed()
     parts: list[TypedPart] = []
     for word in words:
         if word.name in PARTS:
@@ -231,7 +260,9 @@ def typed_parts() -> list[QueryPart]:
                     "--minus that it belongs to."
                 )
             setattr(parts[-1], name, word.text)
-    return [part.part() for part in parts]
+    for part in parts:
+        checked_weight(part.weight or "1")
+    return parts
 
 
 def checked_weight(text: str) -> float:
@@ -249,15 +280,15 @@ def checked_weight(text: str) -> float:
     return weight
 
 
-def are_apart(parts: Sequence[QueryPart], combine: str | None, *, has_feedback: bool) -> bool:
+def are_apart(parts: Sequence[TypedPart], combine: str | None, *, has_feedback: bool) -> bool:
     """Tell whether each picture is a query of its own.
 
     Raises:
         UsageError: Several pictures stand beside other parts, and nobody said how
             they are combined.
     """
-    plus = [part for part in parts if not part.is_minus and part.text is None]
-    is_plain = len(plus) == len(parts) and all(part.weight == 1 for part in parts)
+    plus = [part for part in parts if part.is_view]
+    is_plain = len(plus) == len(parts) and all(part.amount == 1 for part in parts)
     if combine is not None or len(plus) < 2:
         return False
     if is_plain and not has_feedback:

@@ -13,6 +13,7 @@ from lookalike.cli.options import (
     logging_options,
 )
 from lookalike.cli.output import counted, say
+from lookalike.cli.waiting import when_free
 from lookalike.errors import ImageNotInGallery, UsageError
 from lookalike.gallery import Gallery, ImageRecord
 from lookalike.ingest import remove_images, remove_source
@@ -60,11 +61,11 @@ def command(
         images = [gallery.image(image_id) for image_id in image_ids]
         images += [image_at(gallery, path) for path in paths]
         if images:
-            remove_images(gallery, images)
+            when_free(lambda: remove_images(gallery, images))
             count = len({image.image_id for image in images})
             say(f"removed {counted(count, 'image')}; {len(gallery):,} left")
         if source is not None:
-            count = remove_source(gallery, source)
+            count = when_free(lambda: remove_source(gallery, source))
             say(f"forgot a source and its {counted(count, 'image')}; {len(gallery):,} left")
 
 

@@ -1,28 +1,21 @@
-"""``lookalike search``."""
+"""``lookalike search``: what can be typed. Light, so that a running server answers at once."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
 from lookalike.cli.destinations import require_sheet_file
-from lookalike.cli.encoder_options import EncoderChoice, backend_option, device_option
+from lookalike.cli.device_options import AUTO, backend_option, device_option
 from lookalike.cli.numbers import WholeNumber
-from lookalike.cli.options import expanded, gallery_option, located_gallery, logging_options
-from lookalike.cli.output import note, printable, shown_path
+from lookalike.cli.options import gallery_option, logging_options
 from lookalike.cli.query_options import QueryCommand, are_apart, part_options, typed_parts
+from lookalike.cli.searching.printing import show, show_how, show_json
+from lookalike.cli.searching.remote import ask_server
+from lookalike.cli.searching.wish import Found, SearchWish
 from lookalike.errors import UsageError
-from lookalike.gallery import Gallery
-from lookalike.index import IndexConfig, SearchParams
-from lookalike.search import Feedback, Query, QueryPart, Results, Searcher
-
-if TYPE_CHECKING:
-    from lookalike.encoders import Encoder
 
 EXAMPLES = (
     ("lookalike search query.jpg --gallery ~/photos", "The ten pictures most like one."),
@@ -139,6 +132,12 @@ EXAMPLES = (
 @device_option
 @backend_option
 @click.option(
+    "--no-daemon",
+    is_flag=True,
+    help="Search in this process, also where 'lookalike serve' has the gallery open on this "
+    "machine and would answer at once.",
+)
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -180,6 +179,7 @@ def command(
     encoder: str | None,
     device: str,
     backend: str,
+    no_daemon: bool,
     as_json: bool,
     sheet: str | None,
 ) -> None:
@@ -192,144 +192,72 @@ def command(
     disk. Exit code 0 also where nothing was found.
     """
     parts = typed_parts()
-    feedback = Feedback(kept, rejected) if kept or rejected else None
-    if not parts and feedback is None:
+    if not parts and not kept and not rejected:
         raise UsageError(
             "There is nothing to search with: name a picture, an image by --id, or a --text."
         )
     if min_score is not None and not -1 <= min_score <= 1:
         raise UsageError(f"--min-score {min_score} is no cosine: give a number from -1 to 1.")
-    params = SearchParams(nprobe, ef_search, k_factor)
+    params = given(nprobe=nprobe, ef_search=ef_search, k_factor=k_factor)
     require_use(params, exact=exact)
-    is_apart = are_apart(parts, combine, has_feedback=feedback is not None)
-    pattern = Query(
-        parts,
-        combine=combine or "mean",
-        template=template,
-        k=k,
-        where=where,
-        min_score=min_score,
-        exclude_self=not include_self,
-        exclude_copies=exclude_copies,
-        diversity=diversity,
-        group_by=group_by,
-        feedback=feedback,
+    has_feedback = bool(kept or rejected)
+    wish = SearchWish(
+        tuple(parts),
+        are_apart(parts, combine, has_feedback=has_feedback),
+        given(
+            combine=combine,
+            template=template,
+            k=k,
+            where=where,
+            min_score=min_score,
+            exclude_self=not include_self,
+            exclude_copies=exclude_copies,
+            diversity=diversity,
+            group_by=group_by,
+            feedback={"kept": kept, "rejected": rejected} if has_feedback else None,
+        ),
+        params,
+        gallery_folder,
     )
     if sheet is not None:
         require_sheet_file(sheet)
-    with Gallery.open(located_gallery(gallery_folder)) as gallery:
-        # Without rebuilding: the process ends long before an index is built.
-        searcher = Searcher(
-            gallery,
-            loaded(encoder, device, backend, gallery),
-            index=IndexConfig() if exact else None,
-            is_rebuilding=False,
-        )
-        # No more than there are: every hit asked for takes memory.
-        pattern = replace(pattern, k=min(k, max(1, len(gallery))))
-        typed = [replace(pattern, parts=(part,)) for part in parts] if is_apart else [pattern]
-        asked = with_standard_input(typed)
-        answers = searcher.search_many(asked, params=params)
+
+    def print_out(answers: Sequence[Found]) -> None:
         if as_json:
-            show_json(answers, typed, explain=explain)
-        else:
-            show(answers)
-            if explain:
-                show_how(answers)
-        if sheet is not None:
-            draw(gallery, asked, answers, sheet)
+            show_json(answers, explain=explain)
+            return
+        show(answers)
+        if explain:
+            show_how(answers)
+
+    is_special = encoder is not None or (device, backend) != (AUTO, AUTO)
+    may_ask = not (no_daemon or is_special or exact or sheet is not None)
+    answers = ask_server(wish) if may_ask else None
+    if answers is not None:
+        print_out(answers)
+        return
+    # What follows takes half a second to import.
+    from lookalike.cli.encoder_options import EncoderChoice
+    from lookalike.cli.searching.local import search_here
+
+    choice = EncoderChoice(encoder, device, backend) if is_special else None
+    search_here(wish, print_out, choice=choice, exact=exact, sheet=sheet)
 
 
-def require_use(params: SearchParams, *, exact: bool) -> None:
+def given(**options: Any) -> dict[str, Any]:
+    """Keep what was said."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def require_use(params: Mapping[str, Any], *, exact: bool) -> None:
     """Refuse settings of an index that is not asked.
 
     Raises:
         UsageError: There are some.
     """
-    given = [f"--{name.replace('_', '-')}" for name in params.to_dict()]
-    if exact and given:
+    names = [f"--{name.replace('_', '-')}" for name in params]
+    if exact and names:
         raise UsageError(
-            f"--exact compares with every picture, so that {' and '.join(given)} would change "
+            f"--exact compares with every picture, so that {' and '.join(names)} would change "
             "nothing: leave one of them out."
         )
-
-
-def loaded(encoder: str | None, device: str, backend: str, gallery: Gallery) -> Encoder | None:
-    """Load the encoder, if something was said of it; else the searcher does, when it needs one."""
-    if encoder is None and (device, backend) == ("auto", "auto"):
-        return None
-    choice = EncoderChoice(encoder and expanded(encoder), device, backend)
-    return choice.load(gallery.space.encoder)
-
-
-def with_standard_input(queries: Sequence[Query]) -> list[Query]:
-    """Put the picture that is piped in in the place of each -."""
-    if not any(part.picture == "-" for query in queries for part in query.items):
-        return list(queries)
-    data = read_standard_input()
-    return [
-        replace(
-            query,
-            parts=tuple(
-                replace(part, picture=data) if part.picture == "-" else part for part in query.items
-            ),
-        )
-        for query in queries
-    ]
-
-
-def read_standard_input() -> bytes:
-    """Read a picture that is piped in."""
-    data = sys.stdin.buffer.read() if sys.stdin is not None else b""
-    if not data:
-        raise UsageError("The query - is standard input, but it is empty: pipe a picture in.")
-    return data
-
-
-def show_json(answers: Sequence[Results], typed: Sequence[Query], *, explain: bool = False) -> None:
-    """Print one object a line; a byte that is not UTF-8 is a lone surrogate, as Python's are."""
-    for results, query in zip(answers, typed, strict=True):
-        told: dict[str, Any] = {"query": results.query, "asked": query.to_dict()}
-        told |= results.to_dict()
-        if explain and results.plan:
-            told["plan"] = results.plan.to_dict()
-        click.echo(json.dumps(told))
-
-
-def show_how(answers: Sequence[Results]) -> None:
-    """Say how the gallery was searched and what the scores mean, once where it is the same."""
-    lines = [f"plan: {results.plan}" for results in answers]
-    lines += [f"scores: {results.meaning}" for results in answers]
-    for line in dict.fromkeys(lines):
-        click.echo(line, err=True)
-
-
-def show(answers: Sequence[Results]) -> None:
-    """Print one table for each query, under its name where there are several."""
-    for number, results in enumerate(answers):
-        if len(answers) > 1:
-            click.echo(("\n" if number else "") + printable(results.query))
-        if not results:
-            note("No picture of the gallery answers this query.")
-        for hit in results:
-            click.echo(f"{hit.rank:4d}  {hit.score:6.3f}  {shown_path(hit.path)}")
-
-
-def draw(gallery: Gallery, asked: Sequence[Query], answers: Sequence[Results], file: str) -> None:
-    """Draw the contact sheet of all queries."""
-    from lookalike.search import contact_sheet, save_sheet
-
-    drawn = [
-        replace(query, parts=tuple(with_file(part, gallery) for part in query.items))
-        for query in asked
-    ]
-    save_sheet(contact_sheet(list(zip(drawn, answers, strict=True))), file)
-    note(f"Contact sheet: {shown_path(file)}")
-
-
-def with_file(part: QueryPart, gallery: Gallery) -> QueryPart:
-    """Put the file of an image in the place of its image_id."""
-    if part.image_id is None:
-        return part
-    path = gallery.absolute_path(gallery.image(part.image_id))
-    return replace(part, image_id=None, picture=path)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders.cache import keep_facts, kept_facts
+from lookalike.caching import keep_facts, kept_facts
 from lookalike.encoders.cards import Canonical
 from lookalike.encoders.embedding import embed
 from lookalike.encoders.protocol import Encoder

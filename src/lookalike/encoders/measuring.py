@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lookalike.encoders.cache import keep_facts, kept_facts
+from lookalike.caching import keep_facts, kept_facts
 from lookalike.encoders.loading import load_encoder
 from lookalike.encoders.protocol import Encoder
 from lookalike.errors import EncoderError, LookalikeError

@@ -16,7 +16,6 @@ from lookalike.gallery.records import ImageRecord
 from lookalike.vectors import EmbeddingSpace
 
 __all__ = [
-    "CATALOG",
     "DTYPES",
     "FORMAT_VERSION",
     "IMAGE_COLUMNS",
@@ -34,7 +33,6 @@ __all__ = [
     "write_settings",
 ]
 
-CATALOG = "catalog.sqlite"
 FORMAT_VERSION = 1
 DTYPES = ("float16", "float32")
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from lookalike.errors import GalleryUnreadable
-from lookalike.gallery.catalog import CATALOG, Settings, from_stored_path, read_generation
+from lookalike.gallery.catalog import Settings, from_stored_path, read_generation
 from lookalike.gallery.connections import ReadPool
 from lookalike.gallery.creating import UNFINISHED
+from lookalike.gallery.finding import CATALOG
 from lookalike.gallery.records import VerifyReport
 from lookalike.gallery.segments import (
     CHUNK_BYTES,

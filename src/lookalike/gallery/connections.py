@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lookalike.errors import GalleryError
+from lookalike.errors import GalleryError, GalleryNotFound, GalleryUnreadable
 from lookalike.gallery import failures
-from lookalike.gallery.catalog import CATALOG
+from lookalike.gallery.finding import CATALOG
 
 __all__ = ["ReadPool", "checkpoint", "connect_writer"]
 
@@ -23,6 +23,10 @@ __all__ = ["ReadPool", "checkpoint", "connect_writer"]
 BUSY_TIMEOUT_S = 30.0
 
 Signature = tuple[tuple[int, int, int] | None, ...]
+Identity = tuple[tuple[str, str], ...]
+
+# What no two galleries have in common, and what never changes in one.
+IDENTITY = "SELECT key, value FROM settings WHERE key IN ('created', 'fingerprint') ORDER BY key"
 
 
 def connect_writer(folder: Path) -> sqlite3.Connection:
@@ -52,17 +56,21 @@ class _Place:
     """Where readers find the catalog.
 
     Attributes:
+        inode: Of the catalog: of another one SQLite would not notice.
         seen: What the files looked like, for a place whose changes SQLite
             cannot notice; None for the live catalog.
         copy: The temporary folder of a copied catalog.
     """
 
     uri: str
+    inode: int
     seen: Signature | None = None
     copy: tempfile.TemporaryDirectory[str] | None = None
 
     def is_current(self, folder: Path) -> bool:
-        return self.seen is None or self.seen == _signature(folder)
+        if self.seen is None:
+            return self.inode == _inode(folder)
+        return self.seen == _signature(folder)
 
 
 class ReadPool:
@@ -73,6 +81,7 @@ class ReadPool:
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._place: _Place | None = None
+        self._identity: Identity | None = None
         self._is_closed = False
 
     @contextmanager
@@ -80,7 +89,9 @@ class ReadPool:
         """Give a connection that sees one state of the catalog until the block ends.
 
         Raises:
-            GalleryUnreadable: The catalog, or what the block does, cannot be read.
+            GalleryUnreadable: The catalog, or what the block does, cannot be read; or
+                another gallery has taken its place.
+            GalleryNotFound: It was removed.
             GalleryError: The pool is closed.
         """
         with failures.reading(self._folder):
@@ -103,10 +114,28 @@ class ReadPool:
                 raise GalleryError(f"The gallery {self._folder} is closed: open it again.")
             if self._place is None or not self._place.is_current(self._folder):
                 self._leave_place()
-                self._place = _find_place(self._folder)
+                place = _find_place(self._folder)
+                self._require_same(place)
+                self._place = place
             if self._idle:
                 return self._idle.pop(), self._place
             return _connect_reader(self._place.uri), self._place
+
+    def _require_same(self, place: _Place) -> None:
+        """Refuse another gallery: what callers remember of this one is not true of it."""
+        connection = _connect_reader(place.uri)
+        try:
+            found = tuple(connection.execute(IDENTITY).fetchall())
+        except sqlite3.Error:  # whoever reads more tells what is wrong with it
+            found = ()
+        finally:
+            connection.close()
+        if self._identity is not None and found != self._identity:
+            raise GalleryUnreadable(
+                f"Another gallery has taken the place of {self._folder} since it was opened: "
+                "open it again, and start programs that serve or watch it again."
+            )
+        self._identity = found
 
     def _give_back(self, connection: sqlite3.Connection, place: _Place) -> None:
         with suppress(sqlite3.Error):
@@ -134,17 +163,17 @@ def _find_place(folder: Path) -> _Place:
     A write-ahead log beside an unwritable catalog holds committed changes:
     catalog and log are copied to a folder where SQLite can replay it.
     """
-    live = _uri(folder / CATALOG, "mode=rw")
+    live, inode = _uri(folder / CATALOG, "mode=rw"), _inode(folder)
     try:
         _connect_reader(live).close()
-        return _Place(live)
+        return _Place(live, inode)
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
             raise
     seen = _signature(folder)
     log = seen[1]
     if log is None or log[1] == 0:
-        return _Place(_uri(folder / CATALOG, "mode=ro&immutable=1"), seen)
+        return _Place(_uri(folder / CATALOG, "mode=ro&immutable=1"), inode, seen)
     copy = tempfile.TemporaryDirectory(prefix="lookalike-catalog-")
     try:
         for name in (CATALOG, f"{CATALOG}-wal"):
@@ -152,7 +181,21 @@ def _find_place(folder: Path) -> _Place:
     except BaseException:
         copy.cleanup()
         raise
-    return _Place(_uri(Path(copy.name) / CATALOG, "mode=rw"), seen, copy)
+    return _Place(_uri(Path(copy.name) / CATALOG, "mode=rw"), inode, seen, copy)
+
+
+def _inode(folder: Path) -> int:
+    """Tell one catalog from another that was put in its place.
+
+    Raises:
+        GalleryNotFound: There is none.
+    """
+    try:
+        return os.stat(folder / CATALOG).st_ino
+    except FileNotFoundError as error:
+        raise GalleryNotFound(
+            f"The gallery {folder} is not there any more: it was moved or removed."
+        ) from error
 
 
 def _signature(folder: Path) -> Signature:

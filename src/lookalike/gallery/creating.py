@@ -1,4 +1,4 @@
-"""Making a gallery so that it is there whole or not at all, and finding one."""
+"""Making a gallery so that it is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,34 +9,18 @@ from pathlib import Path
 
 from lookalike.errors import GalleryError, UsageError
 from lookalike.gallery import failures
-from lookalike.gallery.catalog import CATALOG, DTYPES, SCHEMA, write_settings
+from lookalike.gallery.catalog import DTYPES, SCHEMA, write_settings
+from lookalike.gallery.finding import CATALOG, is_gallery
 from lookalike.gallery.locking import LOCK, PID, WriterLock
 from lookalike.gallery.segments import SEGMENTS, flush_folder
 from lookalike.vectors import EmbeddingSpace
 
-__all__ = ["create_folder", "find_gallery", "is_gallery"]
+__all__ = ["create_folder"]
 
 UNFINISHED = f"{CATALOG}.new"
 
 # Another process may be making the same gallery: that takes milliseconds.
 CREATE_TIMEOUT_S = 10.0
-
-# A gallery inside the folder that it covers is called so.
-GALLERY_FOLDER = ".lookalike"
-
-
-def is_gallery(path: str | Path) -> bool:
-    """Whether a gallery lies at a path."""
-    return os.path.isfile(os.path.join(os.path.expanduser(path), CATALOG))
-
-
-def find_gallery(start: str | Path) -> Path | None:
-    """Find the nearest ``.lookalike/`` at or above a folder, as git finds its own."""
-    folder = Path(os.path.abspath(os.path.expanduser(start)))
-    for above in (folder, *folder.parents):
-        if is_gallery(above / GALLERY_FOLDER):
-            return above / GALLERY_FOLDER
-    return None
 
 
 def create_folder(gallery: Path, space: EmbeddingSpace, *, dtype: str, exist_ok: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.errors import GalleryNotFound, GalleryUnreadable, ImageNotInGallery
+from lookalike.errors import GalleryNotFound, GalleryUnreadable
 from lookalike.gallery.catalog import (
     IMAGE_COLUMNS,
     Settings,
@@ -26,10 +26,14 @@ from lookalike.gallery.catalog import (
 )
 from lookalike.gallery.checking import verify_gallery
 from lookalike.gallery.connections import ReadPool
-from lookalike.gallery.creating import create_folder, is_gallery
+from lookalike.gallery.creating import create_folder
 from lookalike.gallery.describing import count_of, describe_gallery
+from lookalike.gallery.embedded import no_such_image, places_of, rows_at
+from lookalike.gallery.files import KnownFiles, known_files
+from lookalike.gallery.finding import is_gallery
 from lookalike.gallery.groups import Groups, read_groups
 from lookalike.gallery.locations import base_folder, paths_inside
+from lookalike.gallery.paging import draw_images, read_images, read_page
 from lookalike.gallery.records import (
     GalleryInfo,
     ImageRecord,
@@ -239,7 +243,7 @@ class Gallery:
         with self._pool.transaction() as connection:
             found = connection.execute(query, (int(image_id),)).fetchone()
         if found is None:
-            raise self._no_such_image(image_id)
+            raise no_such_image(image_id, gallery=self._folder)
         return to_image(found)
 
     def image_at_path(self, path: str) -> ImageRecord | None:
@@ -310,14 +314,37 @@ class Gallery:
 
         The whole iteration sees one generation.
         """
-        query = f"SELECT {IMAGE_COLUMNS} FROM images ORDER BY image_id"
-        values: tuple[int, ...] = ()
-        if source_id is not None:
-            query = query.replace("ORDER BY", "WHERE source_id = ? ORDER BY")
-            values = (source_id,)
+        where = "" if source_id is None else "WHERE source_id = :source_id "
+        query = f"SELECT {IMAGE_COLUMNS} FROM images {where}ORDER BY image_id"
         with self._pool.transaction() as connection:
-            for row in connection.execute(query, values):
+            for row in connection.execute(query, {"source_id": source_id}):
                 yield to_image(row)
+
+    def page(
+        self,
+        limit: int,
+        *,
+        after: int | None = None,
+        newest_first: bool = False,
+        condition: Condition | None = None,
+    ) -> list[ImageRecord]:
+        """Read up to ``limit`` images by image_id, after the last one of the page before."""
+        with self._pool.transaction() as connection:
+            where = None if condition is None else self._compiled(connection, condition)
+            return read_page(connection, limit, after=after, newest_first=newest_first, where=where)
+
+    def sample(
+        self, count: int, *, seed: int = 0, condition: Condition | None = None
+    ) -> list[ImageRecord]:
+        """Draw up to ``count`` images at random; equal seeds draw equally."""
+        with self._pool.transaction() as connection:
+            where = None if condition is None else self._compiled(connection, condition)
+            return draw_images(connection, count, seed=seed, where=where)
+
+    def images_by_id(self, image_ids: Sequence[int]) -> dict[int, ImageRecord]:
+        """Read images by image_id, in the order asked for; ids that are not there are left out."""
+        with self._pool.transaction() as connection:
+            return read_images(connection, [int(image_id) for image_id in image_ids])
 
     def contents(self, source_id: int) -> Iterator[tuple[str, str]]:
         """Stream path and content hash of a source's images, sorted as their paths are stored."""
@@ -342,6 +369,11 @@ class Gallery:
                 if segment_id in starts:
                     yield path, starts[segment_id] + row
 
+    def known_files(self, source_id: int, paths: Iterable[str]) -> KnownFiles:
+        """Look up some files of a source, and all that lie below them where they are folders."""
+        with self._pool.transaction() as connection:
+            return known_files(connection, source_id, paths)
+
     def skipped(self, source_id: int) -> Iterator[Skipped]:
         """Stream the files of a source that could not be used."""
         query = "SELECT path, size_bytes, mtime_ns, reason FROM skipped WHERE source_id = ?"
@@ -364,31 +396,14 @@ class Gallery:
         Raises:
             ImageNotInGallery: There is none of one of these ids.
         """
-
-        def read(
-            connection: sqlite3.Connection,
-        ) -> tuple[tuple[Segment, ...], list[tuple[int, int]]]:
-            query = "SELECT segment_id, row FROM images WHERE image_id = ?"
-            places = []
-            for image_id in image_ids:
-                found = connection.execute(query, (int(image_id),)).fetchone()
-                if found is None:
-                    raise self._no_such_image(image_id)
-                places.append(found)
-            return read_segments(connection), places
-
-        segments, blocks, places = self._mapped(read)
+        segments, blocks, places = self._mapped(
+            lambda connection: (
+                read_segments(connection),
+                places_of(connection, image_ids, gallery=self._folder),
+            )
+        )
         by_id = {segment.segment_id: block for segment, block in zip(segments, blocks, strict=True)}
-        rows = np.empty((len(places), self.space.dim), dtype=np.float32)
-        for line, (segment_id, row) in enumerate(places):
-            try:
-                rows[line] = by_id[segment_id][row]
-            except (KeyError, IndexError) as error:
-                raise GalleryUnreadable(
-                    f"Image {image_ids[line]} of the gallery {self._folder} names an embedding "
-                    f"that is not there: see what else is damaged with 'lookalike verify'."
-                ) from error
-        return rows
+        return rows_at(image_ids, places, by_id, dim=self.space.dim, gallery=self._folder)
 
     def sources(self) -> tuple[SourceRecord, ...]:
         """List the places that pictures come from, by source_id."""
@@ -396,16 +411,24 @@ class Gallery:
             return read_sources(connection, self._folder)
 
     def absolute_path(self, record: ImageRecord) -> str:
-        """Say where an image's file is now.
+        """Say where an image's file is now, as ``absolute_paths`` does."""
+        return self.absolute_paths([record])[0]
+
+    def absolute_paths(self, records: Sequence[ImageRecord]) -> list[str]:
+        """Say where images' files are now.
 
         Raises:
-            ImageNotInGallery: Its source is no longer part of the gallery.
+            ImageNotInGallery: The source of one is no longer part of the gallery.
         """
         with self._pool.transaction() as connection:
-            source = self._known_sources(connection).get(record.source_id)
-        if source is None:
-            raise self._no_such_image(record.image_id)
-        return os.path.join(base_folder(source), record.path.replace("/", os.sep))
+            folders = self._known_folders(connection)
+        for record in records:
+            if record.source_id not in folders:
+                raise no_such_image(record.image_id, gallery=self._folder)
+        return [
+            os.path.join(folders[record.source_id], record.path.replace("/", os.sep))
+            for record in records
+        ]
 
     def info(self) -> GalleryInfo:
         """Describe the gallery in numbers."""
@@ -469,11 +492,6 @@ class Gallery:
                         f"see what else is damaged with 'lookalike verify'."
                     ) from error
                 missed = generation
-
-    def _no_such_image(self, image_id: int) -> ImageNotInGallery:
-        return ImageNotInGallery(
-            f"The gallery {self._folder} has no image {image_id}: it may have been removed."
-        )
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:

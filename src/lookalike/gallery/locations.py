@@ -18,7 +18,8 @@ class StoredLocation:
     """A location as the catalog keeps it.
 
     Attributes:
-        absolute: None where the gallery lies inside the source.
+        absolute: None where the gallery lies inside the source, or the source, as uploads
+            do, inside the gallery.
         relative: Seen from the gallery's folder; None where there is no such
             path (another drive on Windows).
     """
@@ -38,7 +39,7 @@ def stored_location(location: str, gallery: Path) -> StoredLocation:
         relative = os.path.relpath(real_location, real_gallery)
     except ValueError:
         return StoredLocation(location, None)
-    if _is_inside(real_gallery, real_location):
+    if _is_inside(real_gallery, real_location) or _is_inside(real_location, real_gallery):
         return StoredLocation(None, relative)
     return StoredLocation(location, relative)
 
@@ -46,7 +47,7 @@ def stored_location(location: str, gallery: Path) -> StoredLocation:
 def absolute_location(stored: StoredLocation, gallery: Path, *, kind: str) -> str:
     """Say where a source is now.
 
-    A gallery inside it leads to it. Else the absolute path counts, and the
+    A gallery inside it, or around it, leads to it. Else the absolute path counts, and the
     relative one where only that leads to something: gallery and source were
     moved together.
     """

@@ -36,7 +36,8 @@ class WriterLock:
         except Timeout as error:
             raise GalleryLocked(
                 f"The gallery {gallery} cannot be changed while another process"
-                f"{self._holder()} writes to it: wait until that ends, then try again."
+                f"{self._holder()} writes to it: try again later, or end it if it is a "
+                "'lookalike watch' or 'lookalike serve'."
             ) from error
         with suppress(OSError):  # the number is a courtesy only
             self._pid_file.write_text(f"{os.getpid()}\n")

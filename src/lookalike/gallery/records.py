@@ -56,6 +56,29 @@ class ImageRecord:
     longitude: float | None
     metadata: dict[str, Any]
 
+    def facts(self, path: str) -> dict[str, Any]:
+        """Tell the picture as JSON holds it; what nobody knows is left out.
+
+        Args:
+            path: Where its file is now, absolute.
+        """
+        known = {
+            "width": self.width,
+            "height": self.height,
+            "format": self.format,
+            "size_bytes": self.size_bytes,
+            "taken": self.taken,
+            "camera": self.camera,
+            "latitude": self.latitude,
+            "longitude": self.longitude,
+        }
+        return {
+            "image_id": self.image_id,
+            "path": path,
+            **{key: value for key, value in known.items() if value is not None},
+            "metadata": dict(self.metadata),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class NewImage:

@@ -196,7 +196,8 @@ def sweep(gallery: Path, named: set[str]) -> list[str]:
     remains = [
         folder / name for name in os.listdir(folder) if is_segment_name(name) and name not in named
     ]
-    remains += [gallery / name for name in os.listdir(gallery) if PROBE_NAME.fullmatch(name)]
+    for place in (gallery, folder):
+        remains += [place / name for name in os.listdir(place) if PROBE_NAME.fullmatch(name)]
     for path in remains:
         with suppress(OSError):
             path.unlink()

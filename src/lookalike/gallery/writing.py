@@ -52,6 +52,8 @@ logger = logging.getLogger(__name__)
 
 MOST_SEGMENTS = 64
 MOST_DEAD = 0.3
+# A segment of fewer rows is what a small update left.
+SMALL_ROWS = 1024
 
 
 class GalleryWriter:
@@ -278,16 +280,32 @@ class GalleryWriter:
     def needs_compaction(self) -> bool:
         """Whether many segments (over 64) or dead rows (over 30 %) slow readers down."""
         with self._writing() as connection:
-            segments = read_segments(connection)
-            dead = connection.execute("SELECT count(*) FROM tombstones").fetchone()[0]
-        rows = sum(segment.rows for segment in segments)
-        return len(segments) > MOST_SEGMENTS or dead > MOST_DEAD * rows
+            segments = len(read_segments(connection))
+        return segments > MOST_SEGMENTS or self.dead_share > MOST_DEAD
 
-    def compact(self) -> CompactReport:
+    @property
+    def small_segments(self) -> int:
+        """How many segments hold less than ``SMALL_ROWS`` rows."""
+        with self._writing() as connection:
+            return sum(segment.rows < SMALL_ROWS for segment in read_segments(connection))
+
+    @property
+    def dead_share(self) -> float:
+        """Which share of all rows no image names any more."""
+        with self._writing() as connection:
+            dead = connection.execute("SELECT count(*) FROM tombstones").fetchone()[0]
+            rows = sum(segment.rows for segment in read_segments(connection))
+        return float(dead / rows) if rows else 0.0
+
+    def compact(self, *, most_rows: int | None = None) -> CompactReport:
         """Drop dead rows and merge small segments into files of up to 512 MiB.
 
         Global rows change; image_ids do not. Needs free space for a second
         copy of what is rewritten.
+
+        Args:
+            most_rows: Leave segments of this many rows or more as they are, their
+                dead rows too.
 
         Raises:
             StorageFull, GalleryReadOnly: It could not be written.
@@ -298,7 +316,8 @@ class GalleryWriter:
         with self._writing() as connection, self._all_or_nothing() as files:
             before = read_segments(connection)
             dead = compacting.read_dead(connection)
-            old, targets = compacting.plan(before, dead, rows_per_file=rows_per_file)
+            chosen = [part for part in before if most_rows is None or part.rows < most_rows]
+            old, targets = compacting.plan(chosen, dead, rows_per_file=rows_per_file)
             if old:
                 generation = read_generation(connection) + 1
                 new = compacting.write_targets(

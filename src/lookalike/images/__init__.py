@@ -1,13 +1,13 @@
 """Where pictures come from, and how a file becomes pixels an encoder takes.
 
-Names are imported on first use: listing a folder must not wait for Pillow and
-NumPy.
+Names are imported on first use: see ``late_names``.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lookalike.late_names import late_names
 
 if TYPE_CHECKING:
     from lookalike.images.decoding import MAX_PIXELS, Picture, decode
@@ -53,14 +53,4 @@ HOMES = {
     "thumbnail_jpeg": "thumbnails",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = late_names(__name__, HOMES)

@@ -79,6 +79,15 @@ class Source:
             return split_pattern(self.location)[0]
         return os.path.dirname(self.location)
 
+    @property
+    def names(self) -> Names:
+        """Which names below its root a walk follows."""
+        return GlobPattern(split_pattern(self.location)[1]) if self.kind == "glob" else EVERYTHING
+
+    def wants(self, path: str) -> bool:
+        """Tell whether a file that a walk came to is one of its pictures."""
+        return self.kind == "glob" or is_picture_name(path)
+
     def absolute(self, path: str) -> str:
         """Turn a path as :meth:`scan` gives it into one that can be opened."""
         return os.path.join(self.root, path)
@@ -88,6 +97,7 @@ class Source:
         *,
         exclude: Collection[str] = (),
         on_unreadable: Callable[[str], object] | None = None,
+        on_folder: Callable[[str, os.stat_result], object] | None = None,
     ) -> Iterator[ImageRef]:
         """List the pictures, sorted within each folder.
 
@@ -102,6 +112,8 @@ class Source:
                 root always is.
             on_unreadable: Called with the path, as in a reference, of what could
                 not be looked into; it and what lies in it is unknown, not gone.
+            on_folder: Called with each folder that a folder or glob is made of, and its
+                facts from just before it was listed.
 
         Raises:
             SourceNotFound: The place is missing or cannot be read; while
@@ -111,7 +123,7 @@ class Source:
             return self._only_file()
         if self.kind == "list":
             return self._listed(on_unreadable)
-        return self._walked(exclude, on_unreadable)
+        return self._walked(exclude, on_unreadable, on_folder)
 
     def _only_file(self) -> Iterator[ImageRef]:
         reference = reference_to(self.location, os.path.basename(self.location))
@@ -156,23 +168,31 @@ class Source:
             )
 
     def _walked(
-        self, exclude: Collection[str], on_unreadable: Callable[[str], object] | None
+        self,
+        exclude: Collection[str],
+        on_unreadable: Callable[[str], object] | None,
+        on_folder: Callable[[str, os.stat_result], object] | None,
     ) -> Iterator[ImageRef]:
         # Here and not in the generator: a missing place is an error of the call itself.
-        return self._walked_files(require_folder(self.root), exclude, on_unreadable)
+        root = require_folder(self.root)
+        return self._walked_files(root, exclude, on_unreadable, on_folder)
 
     def _walked_files(
         self,
         root: Identity,
         exclude: Collection[str],
         on_unreadable: Callable[[str], object] | None,
+        on_folder: Callable[[str, os.stat_result], object] | None,
     ) -> Iterator[ImageRef]:
-        names: Names = EVERYTHING
-        if self.kind == "glob":
-            names = GlobPattern(split_pattern(self.location)[1])
         barred = {found for folder in exclude if (found := identity_of(folder))}
-        for path, facts in walk(self.root, names, barred=barred, on_unreadable=on_unreadable):
-            if self.kind == "glob" or is_picture_name(path):
+        for path, facts in walk(
+            self.root,
+            self.names,
+            barred=barred,
+            on_unreadable=on_unreadable,
+            on_folder=on_folder,
+        ):
+            if self.wants(path):
                 yield ImageRef(path, facts.st_size, facts.st_mtime_ns)
         # A drive that is pulled out looks like folders that are suddenly empty.
         if identity_of(self.root) != root:

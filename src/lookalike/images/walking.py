@@ -11,11 +11,19 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
-__all__ = ["EVERYTHING", "GlobPattern", "Identity", "Names", "identity_of", "walk"]
+__all__ = [
+    "EVERYTHING",
+    "GALLERY_MARKS",
+    "GlobPattern",
+    "Identity",
+    "Names",
+    "Progress",
+    "identity_of",
+    "walk",
+]
 
 logger = logging.getLogger(__name__)
 
-# A folder that holds this file is a gallery.
 # A folder that holds both of these is a gallery.
 GALLERY_MARKS = frozenset({"catalog.sqlite", "segments"})
 
@@ -123,6 +131,9 @@ def walk(
     *,
     barred: Collection[Identity] = (),
     on_unreadable: Callable[[str], object] | None = None,
+    on_folder: Callable[[str, os.stat_result], object] | None = None,
+    start: tuple[str, Progress] | None = None,
+    is_elsewhere: Callable[[str], bool] | None = None,
 ) -> Iterator[tuple[str, os.stat_result]]:
     """Walk depth first, names sorted in each folder; linked folders after all others.
 
@@ -133,17 +144,26 @@ def walk(
         on_unreadable: Called with what cannot be looked into just now, as a path
             below the root: folders that refuse to be listed, entries that refuse
             to be looked at, links that lead nowhere (to an unplugged drive, say).
+        on_folder: Called with each folder that is walked through, ``""`` for the root,
+            and its facts from just before it was listed.
+        start: The folder below the root to begin in, ending with a slash, and the
+            progress there; the root by default.
+        is_elsewhere: Asked of each linked folder whether a walk from the root
+            finds what it leads to by another way: then it is left out.
 
     Yields:
         Path below the root, '/'-separated, and facts of each regular file.
     """
     visited: set[Identity] = set(barred)
     # An explicit stack: folders nest deeper than Python's calls may.
-    stack: list[tuple[str, Progress]] = [("", names.start())]
+    stack: list[tuple[str, Progress]] = [start or ("", names.start())]
     linked: deque[tuple[str, Progress]] = deque()
     while stack or linked:
+        is_link = not stack
         prefix, progress = stack.pop() if stack else linked.popleft()
-        entries = enter(root, prefix, visited, on_unreadable)
+        if is_link and is_elsewhere is not None and is_elsewhere(prefix.rstrip("/")):
+            continue
+        entries = enter(root, prefix, visited, on_unreadable, on_folder)
         folders: list[tuple[str, Progress]] = []
         for entry in entries:
             reached = names.step(progress, entry.name)
@@ -168,6 +188,7 @@ def enter(
     prefix: str,
     visited: set[Identity],
     on_unreadable: Callable[[str], object] | None,
+    on_folder: Callable[[str, os.stat_result], object] | None,
 ) -> list[os.DirEntry[str]]:
     """List a folder, sorted by name; nothing if it was visited, is a gallery, or refuses."""
     folder = os.path.join(root, prefix) if prefix else root
@@ -186,6 +207,8 @@ def enter(
         return []
     if prefix and {entry.name for entry in entries} >= GALLERY_MARKS:
         return []
+    if on_folder is not None:
+        on_folder(prefix.rstrip("/"), facts)
     return entries
 
 

@@ -213,7 +213,8 @@ class SearchParams:
 
     def to_dict(self) -> dict[str, Any]:
         """Turn into what JSON can hold: what is set."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        told = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: value for name, value in told.items() if value is not None}
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> SearchParams:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lookalike.index.config import SearchParams
@@ -46,11 +47,19 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """Turn into what JSON can hold."""
         return {
-            **asdict(self),
+            **{item.name: getattr(self, item.name) for item in fields(self)},
             "usual": self.usual.to_dict(),
             "used": self.used.to_dict(),
             "summary": str(self),
         }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Plan:
+        """Undo ``to_dict``."""
+        values = {item.name: told[item.name] for item in fields(cls) if item.name in told}
+        for name in ("usual", "used"):
+            values[name] = SearchParams.from_dict(values.get(name, {}))
+        return cls(**values)
 
     def __str__(self) -> str:
         rows = f"{self.rows:,} rows"

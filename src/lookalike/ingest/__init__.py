@@ -11,13 +11,15 @@ from lookalike.ingest.interchange import (
 from lookalike.ingest.merging import MergeReport, common_space, merge_galleries
 from lookalike.ingest.metadata import MetadataTable, load_metadata
 from lookalike.ingest.removing import remove_images, remove_source
-from lookalike.ingest.report import SkippedFile, UpdateReport, write_skipped
+from lookalike.ingest.report import FileChange, SkippedFile, UpdateReport, write_skipped
 from lookalike.ingest.sharding import Shard
 from lookalike.ingest.timing import Progress
-from lookalike.ingest.updating import add_images, update_images
+from lookalike.ingest.updating import add_images, update_images, update_paths
+from lookalike.ingest.watching import Watcher
 
 __all__ = [
     "FORMATS",
+    "FileChange",
     "ImportReport",
     "MergeReport",
     "MetadataTable",
@@ -25,6 +27,7 @@ __all__ = [
     "Shard",
     "SkippedFile",
     "UpdateReport",
+    "Watcher",
     "add_images",
     "common_space",
     "export_gallery",
@@ -34,5 +37,6 @@ __all__ = [
     "remove_images",
     "remove_source",
     "update_images",
+    "update_paths",
     "write_skipped",
 ]

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from lookalike.gallery import KnownImage, NewImage, Rename, Skipped, Touch
 from lookalike.ingest.metadata import MetadataTable
 from lookalike.ingest.pipeline import Loaded
 
-__all__ = ["Batch", "Tally"]
+__all__ = ["Batch", "Noted", "Tally"]
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,15 @@ logger = logging.getLogger(__name__)
 # or seconds, whichever comes first: what a kill can lose.
 COMMIT_FILES = 2048
 COMMIT_SECONDS = 5.0
+
+
+class Noted(NamedTuple):
+    """What happened to one file; of a renamed one, whose it was."""
+
+    what: str
+    path: str
+    image_id: int | None
+    is_copy: bool
 
 
 @dataclass(slots=True)
@@ -33,6 +42,7 @@ class Tally:
         lost: Known images whose files turned unreadable, with the reason.
         out_of_reach: Files whose bytes could not be had, with the reason: nothing is
             concluded from them.
+        changes: What happened to each file, in order; None where it is only counted.
     """
 
     added: int = 0
@@ -44,16 +54,19 @@ class Tally:
     described: int = 0
     lost: list[tuple[int, Skipped]] = field(default_factory=list)
     out_of_reach: list[tuple[str, str]] = field(default_factory=list)
+    changes: list[Noted] | None = None
 
 
 class Batch:
     """What the next commit will write."""
 
-    def __init__(self, source_id: int, metadata: MetadataTable | None) -> None:
+    def __init__(
+        self, source_id: int, metadata: MetadataTable | None, *, keeps_changes: bool = False
+    ) -> None:
         self._source_id = source_id
         self._metadata = metadata
         self._failures: dict[str, str] = {}
-        self.tally = Tally()
+        self.tally = Tally(changes=[] if keeps_changes else None)
         self.clear()
 
     def clear(self) -> None:
@@ -99,6 +112,7 @@ class Batch:
             self._add(item, known)
         elif item.moved_from is not None:
             self.tally.renamed += 1
+            self._note("renamed", item.ref.path, image_id=item.moved_from.image_id)
             self.renamed.append(
                 Rename(
                     item.moved_from.image_id,
@@ -112,6 +126,12 @@ class Batch:
             self.tally.touched += 1
             self.touched.append(Touch(known.image_id, item.ref.size_bytes, item.ref.mtime_ns))
             self._describe(known.image_id, item.ref.path)
+
+    def _note(
+        self, what: str, path: str, *, image_id: int | None = None, is_copy: bool = False
+    ) -> None:
+        if self.tally.changes is not None:
+            self.tally.changes.append(Noted(what, path, image_id, is_copy))
 
     def _describe(self, image_id: int, path: str) -> None:
         """Note what the metadata file says of an image whose content is known."""
@@ -136,6 +156,8 @@ class Batch:
     def _add(self, item: Loaded, known: KnownImage | None) -> None:
         metadata = None if self._metadata is None else self._metadata.row_for(item.ref.path)
         self._taken.append((new_image(item, self._source_id, metadata), item.embedding))
+        what = "added" if known is None else "changed"
+        self._note(what, item.ref.path, is_copy=not item.was_encoded)
         self.tally.added += known is None
         self.tally.changed += known is not None
         self.tally.described += metadata is not None

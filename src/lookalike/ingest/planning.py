@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -47,21 +48,40 @@ class Plan:
 class Moves:
     """Images whose files are gone, waiting to be found under another name.
 
-    ``claim`` is called by decoding threads; a deque's ends are safe to share.
+    ``claim`` is called by decoding threads.
+
+    Args:
+        gone: The images.
+        look_up: Asked for further ones with a content, where not all that is gone is
+            known beforehand.
     """
 
-    def __init__(self, gone: Iterable[KnownImage]) -> None:
+    def __init__(
+        self,
+        gone: Iterable[KnownImage],
+        look_up: Callable[[str], Iterable[KnownImage]] | None = None,
+    ) -> None:
+        self._one_at_a_time = threading.Lock()
+        self._look_up = look_up
+        self._claimed: set[int] = set()
         self._by_content: defaultdict[str, deque[KnownImage]] = defaultdict(deque)
         for image in gone:
             self._by_content[image.content_hash].append(image)
 
     def claim(self, content: str) -> KnownImage | None:
         """Take one gone image with this content, so that it is renamed only once."""
-        waiting = self._by_content.get(content)
-        try:
-            return waiting.popleft() if waiting is not None else None
-        except IndexError:
+        with self._one_at_a_time:
+            waiting = self._by_content.get(content)
+            image = waiting.popleft() if waiting else self._found(content)
+            if image is not None:
+                self._claimed.add(image.image_id)
+            return image
+
+    def _found(self, content: str) -> KnownImage | None:
+        if self._look_up is None:
             return None
+        found = (image for image in self._look_up(content) if image.image_id not in self._claimed)
+        return next(found, None)
 
     def left(self) -> list[KnownImage]:
         """Return the images that nobody claimed: their pictures are really gone."""

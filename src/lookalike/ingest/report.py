@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lookalike.errors import UsageError
 
-__all__ = ["UpdateReport", "SkippedFile", "write_skipped"]
+__all__ = ["FileChange", "SkippedFile", "UpdateReport", "write_skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,25 @@ class SkippedFile:
 
     path: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """What became of one file.
+
+    Attributes:
+        what: ``"added"``, ``"changed"``, ``"renamed"`` or ``"removed"``.
+        path: Absolute path.
+        image_id: Of its image, which a removed file has no longer.
+        before: The absolute path that a renamed file had.
+        is_copy: Whether its bytes were known already, so that it was not embedded.
+    """
+
+    what: str
+    path: str
+    image_id: int
+    before: str | None = None
+    is_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,8 @@ class UpdateReport:
         stage_seconds: Busy seconds of scan, read, decode, encode and write, each
             added over its threads.
         bottleneck: The stage whose threads were busiest.
+        changes: What became of each file, where single paths were updated; an update
+            of whole sources only counts.
     """
 
     added: int = 0
@@ -58,6 +79,7 @@ class UpdateReport:
     elapsed_s: float = 0.0
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     bottleneck: str = ""
+    changes: tuple[FileChange, ...] = ()
 
     def __add__(self, other: UpdateReport) -> UpdateReport:
         """Add up the reports of two sources."""
@@ -78,6 +100,7 @@ class UpdateReport:
             elapsed_s=self.elapsed_s + other.elapsed_s,
             stage_seconds=stages,
             bottleneck=max((self, other), key=lambda report: report.elapsed_s).bottleneck,
+            changes=self.changes + other.changes,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from lookalike.encoders import Encoder
 from lookalike.errors import NoImagesFound
 from lookalike.gallery import Gallery, GalleryWriter, KnownImage, SourceRecord
-from lookalike.images import Source
+from lookalike.gallery.files import KnownFiles
+from lookalike.images import ImageRef, Source
+from lookalike.images.looking import look_at
 from lookalike.ingest.batch import Batch
 from lookalike.ingest.metadata import MetadataTable
 from lookalike.ingest.pipeline import Loaded, Pipeline
 from lookalike.ingest.planning import Moves, Plan, make_plan
 from lookalike.ingest.removing import REMOVED_BY_HAND
-from lookalike.ingest.report import SkippedFile, UpdateReport
+from lookalike.ingest.report import FileChange, SkippedFile, UpdateReport
 from lookalike.ingest.sharding import Shard, Sieve
 from lookalike.ingest.timing import Progress, StageClock
 
@@ -50,7 +52,10 @@ class SourceUpdate:
         encoder: Encoder,
         metadata: MetadataTable | None,
         on_progress: ProgressListener | None,
+        *,
+        paths: Sequence[str] | None = None,
     ) -> None:
+        """Prepare an update of a source; of some paths of it, where they are given."""
         self._gallery = gallery
         self._writer = writer
         self._record = record
@@ -58,6 +63,7 @@ class SourceUpdate:
         self._encoder = encoder
         self._metadata = metadata
         self._on_progress = on_progress
+        self._paths = paths
         self._known: Mapping[str, KnownImage] = {}
         self._shard = None if gallery.shard is None else Shard.parse(gallery.shard)
         self._plan = Plan()
@@ -66,7 +72,8 @@ class SourceUpdate:
         self._embedding_soon: set[str] = set()
         self._about_to_change: set[str] = set()
         self._recalled: dict[str, NDArray[np.float32]] = {}
-        self._batch = Batch(record.source_id, metadata)
+        self._old_paths: dict[int, str] = {}
+        self._batch = Batch(record.source_id, metadata, keeps_changes=paths is not None)
         self._clock = StageClock({})
         self._done = 0
         self._committed = 0
@@ -83,27 +90,79 @@ class SourceUpdate:
             SourceNotFound: It is not there.
             NoImagesFound: It holds no picture files.
         """
-        self._known = self._writer.state(self._record.source_id)
+        known = self._recorded()
+        self._known = known.images
         unseen: list[str] = []
         with self._clock.stage("scan"):
-            found = self._source.scan(
-                exclude=(str(self._gallery.path),), on_unreadable=unseen.append
-            )
-            skipped = self._writer.skipped(self._record.source_id)
             sieve = Sieve(self._shard)
-            plan = make_plan(sieve.kept(found), self._known, skipped)
+            plan = make_plan(sieve.kept(self._found(unseen)), known.images, known.skipped)
         self._out_of_sight = tuple(unseen)
         self._plan = plan.sparing(self._is_out_of_sight)
+        if self._paths is not None:
+            self._moves = Moves(self._plan.gone.values(), self._moved_away)
+            if self._plan.gone and not (plan.files or sieve.others):
+                self._require_any()
+            return
         self._moves = Moves(self._plan.gone.values())
         if plan.files or sieve.others or (self._known and self._record.kind in {"file", "list"}):
             return
+        if self._is_own:
+            return
         if self._known:
-            raise NoImagesFound(
-                f"{self._record.location} holds no pictures any more, though the gallery knows "
-                f"{len(self._known)} of them: plug the drive in, or, if they are really gone, run "
-                "lookalike remove --source on it."
-            )
+            raise self._emptied(f"{len(self._known)} of them")
         raise NoImagesFound(f"{self._record.location} holds no pictures: name another folder.")
+
+    def _recorded(self) -> KnownFiles:
+        """Read what the gallery knows: of the source, or of what is to be looked at."""
+        source_id = self._record.source_id
+        if self._paths is None:
+            return KnownFiles(self._writer.state(source_id), self._writer.skipped(source_id))
+        return self._gallery.known_files(source_id, self._paths)
+
+    def _found(self, unseen: list[str]) -> Iterator[ImageRef]:
+        """List what is there: in the source, or at the paths."""
+        exclude = (str(self._gallery.path),)
+        if self._paths is None:
+            return self._source.scan(exclude=exclude, on_unreadable=unseen.append)
+        return look_at(self._source, self._paths, exclude=exclude, on_unreadable=unseen.append)
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether the source lies in the gallery's folder, as uploads do.
+
+        What it does not hold was deleted: it cannot be on a drive that is not there.
+        """
+        own, root = os.path.realpath(self._gallery.path), os.path.realpath(self._source.root)
+        return root.startswith(own.rstrip(os.sep) + os.sep)
+
+    def _require_any(self) -> None:
+        """Refuse to forget pictures while the source holds none at all: see ``look``."""
+        if self._is_own:
+            return
+        found = self._source.scan(exclude=(str(self._gallery.path),))
+        if next(found, None) is None and self._record.kind not in {"file", "list"}:
+            raise self._emptied("some")
+
+    def _emptied(self, known: str) -> NoImagesFound:
+        return NoImagesFound(
+            f"{self._record.location} holds no pictures any more, though the gallery knows "
+            f"{known}: plug the drive in, or, if they are really gone, run "
+            "lookalike remove --source on it."
+        )
+
+    def _moved_away(self, content: str) -> Iterator[KnownImage]:
+        """Find images with a content whose files are gone, outside of what was looked at."""
+        ids = self._gallery.ids_with_content(content)
+        for image in self._gallery.images_by_id(ids).values():
+            if image.source_id != self._record.source_id or image.path in self._known:
+                continue
+            unseen: list[str] = []
+            found = look_at(self._source, [image.path], on_unreadable=unseen.append)
+            if next(found, None) is None and not unseen:
+                self._old_paths[image.image_id] = image.path
+                yield KnownImage(
+                    image.image_id, image.size_bytes, image.mtime_ns, image.content_hash
+                )
 
     def _is_out_of_sight(self, path: str) -> bool:
         """Tell whether a path is, or lies in, what could not be looked into just now."""
@@ -142,7 +201,8 @@ class SourceUpdate:
                     self._commit()
                 raise
         self._commit()
-        self._require_a_picture()
+        if self._paths is None and not self._is_own:
+            self._require_a_picture()
 
     def _take(self, item: Loaded) -> None:
         if item.embedding is None and item.facts is not None:
@@ -209,6 +269,7 @@ class SourceUpdate:
         source_id = self._record.source_id
         tally, left = self._batch.tally, self._moves.left()
         skipped = self._skipped()
+        changes = self._changes(left)
         with self._clock.stage("write"):
             self._writer.commit(
                 removed=[image.image_id for image in left] + [lost for lost, _ in tally.lost],
@@ -230,31 +291,65 @@ class SourceUpdate:
             elapsed_s=self._clock.elapsed_s,
             stage_seconds=self._clock.seconds,
             bottleneck=self._clock.bottleneck,
+            changes=changes,
         )
+
+    def _changes(self, left: Sequence[KnownImage]) -> tuple[FileChange, ...]:
+        """Tell what became of each file; the images that were found are committed by now."""
+        noted = self._batch.tally.changes
+        if noted is None:
+            return ()
+        before = self._old_paths | {image.image_id: at for at, image in self._plan.gone.items()}
+        known = self._gallery.known_files(
+            self._record.source_id, [item.path for item in noted]
+        ).images
+        absolute = self._source.absolute
+        changes = [
+            FileChange(
+                item.what,
+                absolute(item.path),
+                known[item.path].image_id,
+                before=None if item.image_id is None else absolute(before[item.image_id]),
+                is_copy=item.is_copy,
+            )
+            for item in noted
+        ]
+        gone = [(before[image.image_id], image.image_id) for image in left]
+        gone += [(failure.path, image_id) for image_id, failure in self._batch.tally.lost]
+        return (*changes, *(FileChange("removed", absolute(path), lost) for path, lost in gone))
 
     def _describe_unchanged(self) -> None:
         """Bring the metadata of images up to date whose files did not change."""
         if self._metadata is None:
             return
         unchanged, changes = set(self._plan.unchanged), dict[int, Mapping[str, Any]]()
-        for image in self._gallery.images(source_id=self._record.source_id):
+        if self._paths is None:
+            images = self._gallery.images(source_id=self._record.source_id)
+        else:
+            ids = [self._known[path].image_id for path in self._plan.unchanged]
+            images = iter(self._gallery.images_by_id(ids).values())
+        for image in images:
             row = self._metadata.row_for(image.path) if image.path in unchanged else None
             if row is not None:
                 self._batch.tally.described += 1
                 if dict(row) != image.metadata:
                     changes[image.image_id] = row
-        ids = list(changes)
-        for start in range(0, len(ids), METADATA_ROWS):
-            part = ids[start : start + METADATA_ROWS]
+        described = list(changes)
+        for start in range(0, len(described), METADATA_ROWS):
+            part = described[start : start + METADATA_ROWS]
             self._writer.commit(metadata={image_id: changes[image_id] for image_id in part})
 
     def _skipped(self) -> tuple[SkippedFile, ...]:
         """List every file that could not be used, of this run and of earlier ones."""
         tally = self._batch.tally
+        source_id = self._record.source_id
+        known = (
+            self._writer.skipped(source_id)
+            if self._paths is None
+            else self._gallery.known_files(source_id, self._paths).skipped
+        )
         reasons = {
-            path: item.reason
-            for path, item in self._writer.skipped(self._record.source_id).items()
-            if path not in self._plan.vanished
+            path: item.reason for path, item in known.items() if path not in self._plan.vanished
         }
         reasons |= {failure.path: failure.reason for _, failure in tally.lost}
         reasons |= dict(tally.out_of_reach)

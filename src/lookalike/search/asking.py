@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ class Asking:
         choose: What a filter lets through of it.
         groups: Which images of it have which value of a column.
         params: How hard the index looks.
+        reading_s: Seconds spent on the catalog so far.
     """
 
     gallery: Gallery
@@ -75,6 +77,7 @@ class Asking:
     choose: Callable[[Condition], Chosen]
     groups: Callable[[Grouping], Groups]
     params: SearchParams | None = None
+    reading_s: float = 0.0
     _records: dict[int, list[ImageRecord]] = field(default_factory=dict)
 
     def answers(self, prepared: Sequence[Prepared]) -> list[Answer]:
@@ -104,13 +107,13 @@ class Asking:
     ) -> list[Answer | None]:
         """Ask for so many rows for each query; None where that was not enough."""
         chosen = None if condition is None else self.choose(condition)
-        ranked, plan = self._ranked(batch, chosen, count)
+        ranked = self._ranked(batch, chosen, count)
         self._read([row for each in ranked for row in each.rows.tolist()])
         answers: list[Answer | None] = []
         for ready, found in zip(batch, ranked, strict=True):
             candidates = self._candidates(ready, found, chosen)
             if found.is_all or len(candidates) >= wanted(ready.query):
-                answers.append(Answer(self._ordered(ready.query, candidates), plan))
+                answers.append(Answer(self._ordered(ready.query, candidates), found.plan))
             elif ready.grouping is None or count < MANY_FOR_GROUPS:
                 answers.append(None)
             else:
@@ -136,22 +139,20 @@ class Asking:
             is_open &= open_rows(groups, ids, rows)
             left = int(np.count_nonzero(is_open))
             others = Chosen(np.empty(0, dtype=np.int64), is_open, left)
-            [found], plan = self._ranked([ready], others, count)
+            [found] = self._ranked([ready], others, count)
             self._read(found.rows.tolist())
             more = self._candidates(ready, found, chosen)
             both = sorted([*candidates, *more], key=in_order)
             candidates = first_of_each(both, ready.grouping)
             if found.is_all or len(candidates) >= wanted(ready.query):
-                return Answer(self._ordered(ready.query, candidates), plan)
+                return Answer(self._ordered(ready.query, candidates), found.plan)
             count *= GROWTH
 
-    def _ranked(
-        self, batch: Sequence[Prepared], chosen: Chosen | None, count: int
-    ) -> tuple[list[Ranked], Plan]:
+    def _ranked(self, batch: Sequence[Prepared], chosen: Chosen | None, count: int) -> list[Ranked]:
         """Ask the index with all views at once, and merge those of each query."""
         views = np.concatenate([ready.views for ready in batch])
         lowest = [lowest_score(ready.query) for ready in batch for _ in ready.views]
-        ranked, plan = ranked_with_ties(
+        ranked = ranked_with_ties(
             self.current,
             views,
             count,
@@ -164,13 +165,15 @@ class Asking:
         return [
             best_of_views(ranked[end - len(ready.views) : end])
             for ready, end in zip(batch, ends.tolist(), strict=True)
-        ], plan
+        ]
 
     def _read(self, rows: Sequence[int]) -> None:
         """Read the images behind rows that no query has found yet."""
+        start = time.perf_counter()
         unknown = [row for row in dict.fromkeys(rows) if row not in self._records]
         found = self.gallery.images_at(self.current.snapshot, unknown)
         self._records.update(zip(unknown, found, strict=True))
+        self.reading_s += time.perf_counter() - start
 
     def _candidates(self, ready: Prepared, found: Ranked, chosen: Chosen | None) -> list[Candidate]:
         """List the images that a query may find, best first; equal scores by image_id."""

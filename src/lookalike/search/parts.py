@@ -22,7 +22,7 @@ from lookalike.search.strictness import finite_number, require_keys
 __all__ = ["PartInput", "QueryPart"]
 
 KINDS = ("picture", "text", "image_id", "embedding")
-KEYS = frozenset({*KINDS, "base64", "weight", "region"})
+KEYS = frozenset({*KINDS, "base64", "weight", "region", "name"})
 
 # What the catalog can hold.
 GREATEST_ID = 2**63 - 1
@@ -44,6 +44,8 @@ class QueryPart:
         weight: How much it counts beside the other parts; below 0 it is taken away.
         region: Which part of the picture, as it is seen upright. Also as text,
             ``"10%,20%,50%,50%"``, or as four numbers: left, top, width, height.
+        name: What people call it, in labels and errors; None for its path, ``a picture``
+            and so on.
 
     Raises:
         UsageError: It is not one thing, or a value makes no sense.
@@ -55,6 +57,7 @@ class QueryPart:
     embedding: NDArray[Any] | None = None
     weight: float = 1.0
     region: Region | None = None
+    name: str | None = None
 
     def __post_init__(self) -> None:
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
@@ -72,6 +75,7 @@ class QueryPart:
         }[given[0]]
         object.__setattr__(self, given[0], checked(getattr(self, given[0])))
         object.__setattr__(self, "weight", checked_weight(self.weight))
+        require_part_name(self.name)
         if self.region is not None:
             if self.picture is None:
                 raise UsageError(
@@ -112,20 +116,19 @@ class QueryPart:
     @property
     def label(self) -> str:
         """What it is, for people, without its weight."""
-        if self.image_id is not None:
+        if self.name is None and self.image_id is not None:
             return f"image {self.image_id}"
-        if self.text is not None:
+        if self.name is None and self.text is not None:
             return f'"{self.text}"'
-        if self.embedding is not None:
+        if self.name is None and self.embedding is not None:
             return "an embedding"
-        is_path = isinstance(self.picture, str)
-        name = str(self.picture) if is_path else "a picture"
+        name = self.name or (self.picture if isinstance(self.picture, str) else "a picture")
         return name if self.region is None else f"{name} [{self.region}]"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, QueryPart):
             return NotImplemented
-        if (self.kind, self.weight, self.region) != (other.kind, other.weight, other.region):
+        if facts_of(self) != facts_of(other):
             return False
         mine, theirs = getattr(self, self.kind), getattr(other, self.kind)
         if isinstance(mine, np.ndarray) or isinstance(theirs, np.ndarray):
@@ -148,6 +151,8 @@ class QueryPart:
             told["weight"] = self.weight
         if self.region is not None:
             told["region"] = str(self.region)
+        if self.name is not None:
+            told["name"] = self.name
         return told
 
     @classmethod
@@ -178,6 +183,17 @@ class QueryPart:
                 "give the picture's bytes as base64."
             )
         return cls(**values)
+
+
+def facts_of(part: QueryPart) -> tuple[str, float, Region | None, str | None]:
+    """List what two equal parts share, besides the thing itself."""
+    return part.kind, part.weight, part.region, part.name
+
+
+def require_part_name(name: object) -> None:
+    """Refuse what nobody can be called."""
+    if name is not None and (not isinstance(name, str) or not name.strip()):
+        raise UsageError(f"The name of a part is {name!r:.60}: give a text, or leave it out.")
 
 
 def checked_picture(picture: ImageInput) -> ImageInput:

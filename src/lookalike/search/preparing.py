@@ -1,28 +1,25 @@
-"""From queries to what an index is asked: every part embedded, all of a kind in one go."""
+"""From queries to what an index is asked, in stages that are taken one by one."""
 
 from __future__ import annotations
 
-import glob
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.encoders import Encoder, ImageInput, prepare
+from lookalike.encoders import Encoder
 from lookalike.encoders.known import require_text_tower
-from lookalike.errors import ImageError, ImageUnreadable
+from lookalike.errors import ImageUnreadable
 from lookalike.gallery import Gallery
-from lookalike.images import content_hash, decode, read_file
-from lookalike.images.regions import cut_out
 from lookalike.search.directions import query_views
 from lookalike.search.grouping import Grouping, grouping_by
-from lookalike.search.parts import QueryPart
 from lookalike.search.query import Query
-from lookalike.vectors import to_queries, unit_rows
+from lookalike.search.reading import Piece, look_up, read_pictures
+from lookalike.search.recent import RecentRows
+from lookalike.vectors import unit_rows
 
-__all__ = ["Prepared", "prepare_queries"]
+__all__ = ["Draft", "Prepared", "Preparing"]
 
 Rows = NDArray[np.float32]
 
@@ -46,160 +43,169 @@ class Prepared:
     grouping: Grouping | None = None
 
 
-@dataclass(slots=True)
-class Piece:
-    """A part on its way to its embedding.
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """A query on its way to being prepared.
 
     Attributes:
-        part: What it is.
-        template: Its query's, for a text.
-        own: The gallery's images that are the part itself.
-        hashes: Content of the files that it is.
-        pixels: The encoder's input ``(size, size, 3)``, of a picture.
-        row: Its embedding ``(dim,)``.
+        query: What was asked.
+        pieces: Its parts, in order, as far as they have come.
+        grouping: The column of which each value has one hit.
     """
 
-    part: QueryPart
-    template: str | None
-    own: frozenset[int] = frozenset()
-    hashes: tuple[str, ...] = ()
-    pixels: NDArray[np.uint8] | None = None
-    row: Rows = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+    query: Query
+    pieces: tuple[Piece, ...]
+    grouping: Grouping | None = None
 
 
-def prepare_queries(
-    queries: Sequence[Query], gallery: Gallery, encoder: Callable[[], Encoder]
-) -> list[Prepared]:
-    """Look parts up, read and encode them, and combine them.
+class Preparing:
+    """The stages of a query before an index is asked. Safe to share between threads.
 
-    A filter that cannot be asked is told before anything is read.
+    A search takes them in the order ``draft``, ``embed_texts``, ``read``,
+    ``embed_pictures``, ``combine``, each with all its queries. A server reads
+    queries one by one, as they come, and embeds together those that are there.
 
     Args:
-        queries: What was asked.
         gallery: Where image_ids and paths are looked up.
         encoder: Called only if a part needs one.
-
-    Raises:
-        ImageError: A picture cannot be read.
-        ImageNotInGallery: No image has an image_id.
-        UsageError: A filter names a column that is not there, the encoder has no text
-            tower, parts cancel each other, a region
-            reaches outside its picture, or there is no column to group by.
     """
-    for condition in {query.condition for query in queries}:
-        if condition is not None:
-            gallery.require_columns(condition)
-    groupings = {
-        query.group_by: grouping_by(query.group_by, gallery)
-        for query in queries
-        if query.group_by is not None
-    }
-    pieces = [[Piece(part, query.template) for part in query.items] for query in queries]
-    every = [piece for of_query in pieces for piece in of_query]
-    # Texts first: an encoder without a text tower is told before any file is read.
-    embed_texts([piece for piece in every if piece.part.text is not None], gallery, encoder)
-    for piece in every:
-        look_up(piece, gallery)
-    embed_pictures([piece for piece in every if piece.part.picture is not None], gallery, encoder)
-    for piece in every:
-        require_direction(piece)
-    return [
-        prepared(query, of_query, gallery, groupings.get(query.group_by or ""))
-        for query, of_query in zip(queries, pieces, strict=True)
-    ]
+
+    def __init__(self, gallery: Gallery, encoder: Callable[[], Encoder]) -> None:
+        self._gallery = gallery
+        self._encoder = encoder
+        self._recent = RecentRows()
+
+    def prepare(self, queries: Sequence[Query]) -> list[Prepared]:
+        """Take all stages with all queries.
+
+        Raises:
+            ImageError: A picture cannot be read.
+            ImageNotInGallery: No image has an image_id.
+            UsageError: A filter names a column that is not there, the encoder has no text
+                tower, parts cancel each other, a region
+                reaches outside its picture, or there is no column to group by.
+        """
+        drafts = self.draft(queries)
+        # Texts first: an encoder without a text tower is told before any file is read.
+        self.embed_texts(drafts)
+        self.read(drafts)
+        self.embed_pictures(drafts)
+        return self.combine(drafts)
+
+    def draft(self, queries: Sequence[Query]) -> list[Draft]:
+        """Begin: what cannot be asked at all is told before anything is read.
+
+        Raises:
+            UsageError: A filter or a grouping names a column that is not there, or the
+                encoder is known to have no text tower.
+        """
+        for condition in {query.condition for query in queries}:
+            if condition is not None:
+                self._gallery.require_columns(condition)
+        groupings = {
+            query.group_by: grouping_by(query.group_by, self._gallery)
+            for query in queries
+            if query.group_by is not None
+        }
+        drafts = [
+            Draft(query, pieces_of(query), groupings.get(query.group_by or "")) for query in queries
+        ]
+        if any(piece.wording is not None for piece in every(drafts)):
+            # Loading an encoder may take long: where its name tells, it is not loaded in vain.
+            require_text_tower(self._gallery.space.encoder)
+        return drafts
+
+    def read(self, drafts: Sequence[Draft]) -> None:
+        """Look up what the gallery knows; read and decode pictures.
+
+        Raises:
+            ImageError: A picture cannot be read.
+            ImageNotInGallery: No image has an image_id.
+            UsageError: A region reaches outside its picture.
+        """
+        for piece in every(drafts):
+            look_up(piece, self._gallery)
+        pictures = [piece for piece in every(drafts) if piece.part.picture is not None]
+        if pictures:
+            read_pictures(pictures, self._gallery, self._encoder, self._recent)
+
+    def embed_texts(self, drafts: Sequence[Draft]) -> None:
+        """Embed all texts at once.
+
+        Raises:
+            UsageError: The encoder has no text tower.
+        """
+        pieces = [piece for piece in every(drafts) if piece.wording is not None]
+        self._embed(pieces, lambda new: self._encoder().encode_texts(wordings(new)))
+
+    def embed_pictures(self, drafts: Sequence[Draft]) -> None:
+        """Encode all pictures at once.
+
+        Raises:
+            EncoderError: The encoder cannot be used.
+        """
+        pieces = [piece for piece in every(drafts) if piece.pixels is not None]
+        self._embed(pieces, lambda new: self._encoder().encode(crops(new)))
+        for piece in pieces:
+            piece.pixels = None
+
+    def combine(self, drafts: Sequence[Draft]) -> list[Prepared]:
+        """Combine the parts of each query.
+
+        Raises:
+            ImageNotInGallery: No image has an image_id of a feedback.
+            ImageUnreadable: The encoder finds nothing in a part.
+            UsageError: Parts cancel each other.
+        """
+        for piece in every(drafts):
+            require_direction(piece)
+        return [prepared(draft, self._gallery) for draft in drafts]
+
+    def _embed(self, pieces: Sequence[Piece], encoded: Callable[[list[Piece]], Rows]) -> None:
+        """Encode what is not known yet, once each."""
+        new: dict[Hashable, Piece] = {}
+        for piece in pieces:
+            piece.row = self._recent.row(piece.content)
+            if piece.row is None:
+                new.setdefault(key_of(piece), piece)
+        if not new:
+            return
+        found = dict(zip(new, encoded(list(new.values())), strict=True))
+        for key, piece in new.items():
+            self._recent.keep(piece.content, found[key])
+        for piece in pieces:
+            if piece.row is None:
+                piece.row = found[key_of(piece)]
 
 
-def embed_texts(pieces: Sequence[Piece], gallery: Gallery, encoder: Callable[[], Encoder]) -> None:
-    """Embed all texts at once, each in its template."""
-    if not pieces:
-        return
-    # Loading an encoder may take long: where its name tells, it is not loaded in vain.
-    require_text_tower(gallery.space.encoder)
-    texts = [
-        (piece.template or "{}").replace("{}", piece.part.text)
-        for piece in pieces
-        if piece.part.text is not None
-    ]
-    for piece, row in zip(pieces, encoder().encode_texts(texts), strict=True):
-        piece.row = row
+def pieces_of(query: Query) -> tuple[Piece, ...]:
+    """Take a query's parts apart."""
+    return tuple(
+        Piece(part)
+        if part.text is None
+        else Piece(part, (query.template or "{}").replace("{}", part.text))
+        for part in query.items
+    )
 
 
-def look_up(piece: Piece, gallery: Gallery) -> None:
-    """Fill in what needs no encoder."""
-    part = piece.part
-    if part.image_id is not None:
-        image = gallery.image(part.image_id)
-        piece.own, piece.hashes = frozenset({image.image_id}), (image.content_hash,)
-        piece.row = gallery.embedding(image.image_id)
-    elif part.embedding is not None:
-        piece.row = to_queries(part.embedding, gallery.space.dim)[0]
+def every(drafts: Sequence[Draft]) -> list[Piece]:
+    """List the parts of all queries."""
+    return [piece for draft in drafts for piece in draft.pieces]
 
 
-def embed_pictures(
-    pieces: Sequence[Piece], gallery: Gallery, encoder: Callable[[], Encoder]
-) -> None:
-    """Read, cut and decode pictures, and encode all of them at once."""
-    if not pieces:
-        return
-    for piece in pieces:
-        if piece.part.picture is not None:
-            piece.pixels = input_of(piece, piece.part.picture, gallery, encoder())
-    crops = [piece.pixels for piece in pieces if piece.pixels is not None]
-    for piece, row in zip(pieces, encoder().encode(np.stack(crops)), strict=True):
-        piece.row, piece.pixels = row, None
+def key_of(piece: Piece) -> Hashable:
+    """Say what makes two parts of a batch the same: their content, else being one."""
+    return id(piece) if piece.content is None else piece.content
 
 
-def input_of(
-    piece: Piece, source: ImageInput, gallery: Gallery, encoder: Encoder
-) -> NDArray[np.uint8]:
-    """Read a picture, note which images of the gallery it is, and cut the encoder's input."""
-    path, name = None, None
-    if isinstance(source, str):
-        path, name = source, repr(source)
-        source = read_query(path)
-    if isinstance(source, bytes):
-        digest = content_hash(source)
-        piece.own, piece.hashes = own_ids(gallery, digest, path), (digest,)
-    if piece.part.region is not None:
-        picture = decode(source, name=name)
-        source = cut_out(picture, piece.part.region, name=name or "the picture")
-    return prepare(source, encoder, name=name)[1]
+def wordings(pieces: Sequence[Piece]) -> list[str]:
+    """List the texts as the encoder gets them."""
+    return [piece.wording for piece in pieces if piece.wording is not None]
 
 
-def read_query(path: str) -> bytes:
-    """Read a picture's file; say what to do where the name is no file's.
-
-    Raises:
-        ImageError: It cannot be read.
-    """
-    try:
-        return read_file(path)
-    except ImageError as error:
-        advice = advice_on(path)
-        if advice is None:
-            raise
-        raise type(error)(f"{str(error).rstrip('.')}: {advice}.") from error
-
-
-def advice_on(path: str) -> str | None:
-    """Say what to do with a name that is a folder's, an address or a pattern."""
-    if path.lower().startswith(("http://", "https://")):
-        return "addresses are not fetched; save the picture, or pipe it in for -"
-    if os.path.isdir(path):
-        return f"name the pictures in it, as in {os.path.join(path, '*.jpg')}"
-    if not os.path.lexists(path) and glob.has_magic(path):
-        return "no file has this name, or fits it as a pattern"
-    if not os.path.lexists(path):
-        return "check the spelling"
-    return None
-
-
-def own_ids(gallery: Gallery, digest: str, path: str | None) -> frozenset[int]:
-    """Find the query itself in the gallery: by path, else by its very bytes."""
-    images = gallery.images_at_path(os.path.abspath(path)) if path is not None else []
-    if images:
-        return frozenset(image.image_id for image in images)
-    return frozenset(gallery.ids_with_content(digest))
+def crops(pieces: Sequence[Piece]) -> NDArray[np.uint8]:
+    """Stack the encoder's inputs ``(n, size, size, 3)``."""
+    return np.stack([piece.pixels for piece in pieces if piece.pixels is not None])
 
 
 def require_direction(piece: Piece) -> None:
@@ -208,30 +214,28 @@ def require_direction(piece: Piece) -> None:
     Raises:
         ImageUnreadable: Its embedding is all zeros.
     """
-    if not piece.row.any():
+    if piece.row is None or not piece.row.any():
         raise ImageUnreadable(
             f"The encoder finds nothing in {piece.part.label} (its embedding is all zeros, or no "
-            "numbers): "
-            "search with something else."
+            "numbers): search with something else."
         )
 
 
-def prepared(
-    query: Query, pieces: Sequence[Piece], gallery: Gallery, grouping: Grouping | None
-) -> Prepared:
+def prepared(draft: Draft, gallery: Gallery) -> Prepared:
     """Combine the parts of one query, and collect what is no hit."""
-    dim = gallery.space.dim
-    rows = stacked([piece.row for piece in pieces], dim)
+    dim, query, pieces = gallery.space.dim, draft.query, draft.pieces
+    rows = stacked([piece.row for piece in pieces if piece.row is not None], dim)
     kept, rejected = [
         unit_rows(gallery.embeddings(ids)) if ids else stacked([], dim) for ids in judged(query)
     ]
-    shown = unit_rows(stacked([piece.row for piece in pieces if piece.part.text is None], dim))
+    pictures = [piece.row for piece in pieces if piece.wording is None and piece.row is not None]
+    shown = unit_rows(stacked(pictures, dim))
     return Prepared(
         query,
         query_views(query, rows, kept, rejected),
         np.concatenate([shown, kept, rejected]) if query.exclude_copies else stacked([], dim),
         no_hits(query, pieces, gallery),
-        grouping,
+        draft.grouping,
     )
 
 

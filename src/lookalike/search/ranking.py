@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.index import Index, SearchParams
+from lookalike.index import SearchParams
 from lookalike.index.live import LiveIndex
 from lookalike.index.plans import Plan
 from lookalike.search.indexing import Indexed
@@ -28,11 +28,13 @@ class Ranked:
         scores: float32 ``(n,)``.
         rows: int64 ``(n,)``.
         is_all: Whether no other row may be found, however many are asked for.
+        plan: How they were found.
     """
 
     scores: NDArray[np.float32]
     rows: NDArray[np.int64]
     is_all: bool
+    plan: Plan
 
 
 def ranked_with_ties(
@@ -44,7 +46,7 @@ def ranked_with_ties(
     allowed: NDArray[np.bool_] | None = None,
     available: int | None = None,
     params: SearchParams | None = None,
-) -> tuple[list[Ranked], Plan]:
+) -> list[Ranked]:
     """Find the best rows for each query, and all that score as the last of them does.
 
     Which of the ties come first is for the caller to say: a row's number says
@@ -60,45 +62,56 @@ def ranked_with_ties(
         params: How hard the index looks.
 
     Returns:
-        For each query ``count`` rows or, with ties, more of them; and how they
-        were found.
+        For each query ``count`` rows or, with ties, more of them.
     """
     there = current.index.size
     available = there if available is None else min(there, available)
     count = max(1, min(count, available))
+    ranked: dict[int, Ranked] = {}
+    lines = np.arange(len(embeddings))
     beyond = 1
-    while True:
-        found, plan = asked(current.index, embeddings, count + beyond, params, allowed)
-        kth = found.scores[:, count - 1]
-        if not ((found.scores[:, -1] == kth) & (found.rows[:, -1] >= 0)).any():
-            break
+    while len(lines):
+        found, plan = asked(current, embeddings[lines], count + beyond, params, allowed)
         beyond *= 16
-        if not plan.is_exact and count + beyond > MOST_WITH_TIES:
-            break
-    least = np.maximum(kth, lowest)
-    wanted = (found.rows >= 0) & (found.scores >= least[:, None])
-    is_all = (kth < lowest) | (found.rows[:, count - 1] < 0) | (count >= available)
-    ranked = [
-        Ranked(scores[kept], rows[kept], bool(ended))
-        for scores, rows, kept, ended in zip(found.scores, found.rows, wanted, is_all, strict=True)
-    ]
-    generations = (current.index_generation, current.snapshot.generation)
-    return ranked, replace(plan, index_generation=generations[0], generation=generations[1])
+        is_last = not plan.is_exact and count + beyond > MOST_WITH_TIES
+        # Asked for more, an index finds others: a query's ties are no other's business.
+        has_ties = (found.scores[:, -1] == found.scores[:, count - 1]) & (found.rows[:, -1] >= 0)
+        has_ended = np.ones(len(lines), dtype=np.bool_) if is_last else ~has_ties
+        for place in np.flatnonzero(has_ended).tolist():
+            line = int(lines[place])
+            one = Neighbors(found.scores[place], found.rows[place])
+            ranked[line] = best_and_ties(one, count, float(lowest[line]), plan, available=available)
+        lines = lines[~has_ended]
+    return [ranked[line] for line in range(len(embeddings))]
+
+
+def best_and_ties(
+    found: Neighbors, count: int, lowest: float, plan: Plan, *, available: int
+) -> Ranked:
+    """Keep the best rows of one query, and all that score as the last of them does."""
+    kth = found.scores[count - 1]
+    is_all = bool(kth < lowest or found.rows[count - 1] < 0 or count >= available)
+    kept = (found.rows >= 0) & (found.scores >= max(kth, lowest))
+    return Ranked(found.scores[kept], found.rows[kept], is_all, plan)
 
 
 def asked(
-    index: Index,
+    current: Indexed,
     embeddings: NDArray[np.float32],
     count: int,
     params: SearchParams | None,
     allowed: NDArray[np.bool_] | None,
 ) -> tuple[Neighbors, Plan]:
     """Ask an index, and say how it was asked."""
+    index = current.index
     if isinstance(index, LiveIndex):
-        return index.explained(embeddings, count, params=params, allowed=allowed)
-    found = index.search(embeddings, count, params=params, allowed=allowed)
-    among = None if allowed is None else int(np.count_nonzero(allowed))
-    return found, Plan("exact", index.size, among)
+        found, plan = index.explained(embeddings, count, params=params, allowed=allowed)
+    else:
+        found = index.search(embeddings, count, params=params, allowed=allowed)
+        among = None if allowed is None else int(np.count_nonzero(allowed))
+        plan = Plan("exact", index.size, among)
+    generations = (current.index_generation, current.snapshot.generation)
+    return found, replace(plan, index_generation=generations[0], generation=generations[1])
 
 
 def best_of_views(views: Sequence[Ranked]) -> Ranked:
@@ -119,4 +132,5 @@ def best_of_views(views: Sequence[Ranked]) -> Ranked:
     ends = [view.scores[-1] for view in views if len(view.scores) and not view.is_all]
     floor = max(ends, default=-np.inf)
     best = best[scores[best] >= floor]
-    return Ranked(scores[best], rows[best], all(view.is_all for view in views))
+    plan = next((view.plan for view in views if not view.plan.is_exact), views[0].plan)
+    return Ranked(scores[best], rows[best], all(view.is_all for view in views), plan)

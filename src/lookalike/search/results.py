@@ -42,24 +42,10 @@ class Hit:
 
     def to_dict(self) -> dict[str, Any]:
         """Flatten to what JSON can hold; facts nobody knows are left out."""
-        record = self.record
-        facts = {
-            "width": record.width,
-            "height": record.height,
-            "format": record.format,
-            "size_bytes": record.size_bytes,
-            "taken": record.taken,
-            "camera": record.camera,
-            "latitude": record.latitude,
-            "longitude": record.longitude,
-        }
         return {
             "rank": self.rank,
             "score": round(self.score, 6),
-            "image_id": self.image_id,
-            "path": self.path,
-            **{key: value for key, value in facts.items() if value is not None},
-            "metadata": dict(self.metadata),
+            **self.record.facts(self.path),
             **({} if self.group is None else {"group": self.group}),
         }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 
 from lookalike.encoders import Encoder, load_encoder
-from lookalike.errors import GalleryError, ImageNotInGallery, UsageError
+from lookalike.errors import GalleryError, ImageNotInGallery
 from lookalike.gallery import Condition, Gallery, StaleSnapshot
 from lookalike.index import IndexConfig, SearchParams
 from lookalike.index.plans import Plan
@@ -16,19 +18,32 @@ from lookalike.search.asking import Answer, Asking
 from lookalike.search.grouping import Grouping, GroupTables
 from lookalike.search.indexing import CurrentIndex
 from lookalike.search.meanings import meaning_of, score_kind_of
-from lookalike.search.parts import QueryPart
-from lookalike.search.preparing import Prepared, prepare_queries
-from lookalike.search.query import Query, QueryInput, checked_count
+from lookalike.search.preparing import Prepared, Preparing
+from lookalike.search.query import QueryInput
 from lookalike.search.results import Hit, Results
 from lookalike.search.selections import Selections
+from lookalike.search.wanted import wanted_queries
 from lookalike.vectors import require_same_space
 
-__all__ = ["Searcher"]
+__all__ = ["Joined", "Searcher"]
 
 # A compaction during a search makes it start again, a second one is rare.
 ATTEMPTS = 10
 
-USUAL_K = 10
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What several queries found, asked together.
+
+    Attributes:
+        results: Of each query.
+        search_s: Seconds that the index took.
+        join_s: Seconds that reading the catalog took.
+    """
+
+    results: list[Results]
+    search_s: float
+    join_s: float
 
 
 class Searcher:
@@ -45,6 +60,10 @@ class Searcher:
             index, where there is one, and compares every row otherwise.
         is_rebuilding: Whether to build an index that has aged again, in a thread;
             the queries of that time are answered by the old one, and are right.
+        load: Finds the encoder by the name that the gallery's space has.
+
+    Attributes:
+        preparing: The stages of a query before ``answered``, for who takes them apart.
 
     Raises:
         SpaceMismatch: The encoder is not the one that made the gallery.
@@ -57,11 +76,14 @@ class Searcher:
         *,
         index: IndexConfig | None = None,
         is_rebuilding: bool = True,
+        load: Callable[[str], Encoder] = load_encoder,
     ) -> None:
         if encoder is not None:
             require_same_space(encoder.space, gallery.space, owner=f"The gallery {gallery.path}")
         self.gallery = gallery
+        self.preparing = Preparing(gallery, lambda: self.encoder)
         self._encoder = encoder
+        self._load = load
         self._index = CurrentIndex(gallery, index, is_rebuilding=is_rebuilding)
         self._selections = Selections(gallery)
         self._tables = GroupTables(gallery)
@@ -95,7 +117,7 @@ class Searcher:
         """The encoder of the gallery's space."""
         with self._lock:
             if self._encoder is None:
-                encoder = load_encoder(self.gallery.space.encoder)
+                encoder = self._load(self.gallery.space.encoder)
                 require_same_space(
                     encoder.space, self.gallery.space, owner=f"The gallery {self.gallery.path}"
                 )
@@ -170,26 +192,23 @@ class Searcher:
         params: SearchParams | None = None,
     ) -> list[Results]:
         """Answer several queries, each as ``search`` answers one."""
-        has_options = k is not None or exclude_self or min_score is not None or where is not None
-        count = USUAL_K if k is None else checked_count(k)
-        asked = [
-            query_itself(query, has_options=has_options)
-            if isinstance(query, Query)
-            else Query(
-                (QueryPart.of(query),),
-                k=count,
-                exclude_self=exclude_self,
-                min_score=min_score,
-                where=where,
-            )
-            for query in queries
-        ]
+        asked = wanted_queries(
+            queries, k, exclude_self=exclude_self, min_score=min_score, where=where
+        )
         if not asked:
             return []
-        prepared = prepare_queries(asked, self.gallery, lambda: self.encoder)
+        return self.answered(self.preparing.prepare(asked), params).results
+
+    def answered(self, prepared: Sequence[Prepared], params: SearchParams | None = None) -> Joined:
+        """Answer queries that are prepared, all from one state of the gallery.
+
+        Raises:
+            UsageError: A filter cannot be asked.
+            GalleryError: The gallery is compacted all the time.
+        """
         for _ in range(ATTEMPTS):
             try:
-                return self._results(prepared, self._answers(prepared, params))
+                return self._joined(prepared, params)
             except (StaleSnapshot, ImageNotInGallery):
                 continue  # it was compacted, or a source removed: ask the newer state
         raise GalleryError(
@@ -197,8 +216,9 @@ class Searcher:
             "searched: try again when its writer is done."
         )
 
-    def _answers(self, prepared: Sequence[Prepared], params: SearchParams | None) -> list[Answer]:
-        """Ask the gallery as it is now."""
+    def _joined(self, prepared: Sequence[Prepared], params: SearchParams | None) -> Joined:
+        """Ask the gallery as it is now, and join what was found with what it knows."""
+        start = time.perf_counter()
         current = self._index.current()
         asking = Asking(
             self.gallery,
@@ -207,7 +227,11 @@ class Searcher:
             lambda grouping: self._tables.groups(current.snapshot, grouping),
             params,
         )
-        return asking.answers(prepared)
+        answers = asking.answers(prepared)
+        found = time.perf_counter()
+        results = self._results(prepared, answers)
+        join_s = asking.reading_s + time.perf_counter() - found
+        return Joined(results, found - start - asking.reading_s, join_s)
 
     def _results(self, prepared: Sequence[Prepared], answers: Sequence[Answer]) -> list[Results]:
         """Join what was found with what the gallery knows."""
@@ -224,28 +248,15 @@ class Searcher:
         ]
 
     def _hits(self, answer: Answer, grouping: Grouping | None) -> list[Hit]:
+        paths = self.gallery.absolute_paths([candidate.record for candidate in answer.found])
         return [
             Hit(
                 rank,
                 candidate.score,
                 candidate.record.image_id,
-                self.gallery.absolute_path(candidate.record),
+                path,
                 candidate.record,
                 None if grouping is None else grouping.value(candidate.record),
             )
-            for rank, candidate in enumerate(answer.found, start=1)
+            for rank, (candidate, path) in enumerate(zip(answer.found, paths, strict=True), start=1)
         ]
-
-
-def query_itself(query: Query, *, has_options: bool) -> Query:
-    """Refuse options beside a query that says them itself.
-
-    Raises:
-        UsageError: There are some.
-    """
-    if has_options:
-        raise UsageError(
-            "A Query says itself how many hits it wants and which: give k, exclude_self, "
-            "min_score and where to the Query."
-        )
-    return query

@@ -21,7 +21,7 @@ from lookalike.search.parts import QueryPart
 from lookalike.search.query import Query
 from lookalike.search.results import Results
 
-__all__ = ["contact_sheet", "save_sheet"]
+__all__ = ["Tile", "contact_sheet", "save_sheet", "tile_sheet"]
 
 TILE = 176
 GAP = 12
@@ -67,7 +67,11 @@ def contact_sheet(answers: Sequence[tuple[ImageInput | Query, Results]]) -> PIL.
     """
     if not answers:
         raise UsageError("A contact sheet needs at least one query with its results.")
-    blocks = [tiles_of(picture, results) for picture, results in answers]
+    return tile_sheet([tiles_of(picture, results) for picture, results in answers])
+
+
+def tile_sheet(blocks: Sequence[Sequence[Tile]]) -> PIL.Image.Image:
+    """Draw blocks of tiles, one below the other."""
     columns = min(COLUMNS, max(len(tiles) for tiles in blocks))
     heights = [-(-len(tiles) // columns) * (TILE + CAPTION + GAP) for tiles in blocks]
     width = columns * (TILE + GAP) + GAP

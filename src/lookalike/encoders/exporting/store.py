@@ -27,7 +27,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lookalike.encoders.cache import cache_folder
+from lookalike.caching import cache_folder
 from lookalike.encoders.cards import PRECISIONS, EncoderCard, weights_digest, with_precision
 from lookalike.encoders.protocol import Runtime
 from lookalike.encoders.runtimes import EXPORT_BACKENDS

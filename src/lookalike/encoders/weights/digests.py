@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from lookalike.encoders.cache import keep_facts, kept_facts
+from lookalike.caching import keep_facts, kept_facts
 from lookalike.encoders.cards import weights_digest
 
 __all__ = ["file_digest"]

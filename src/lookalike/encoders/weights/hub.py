@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from lookalike.encoders.cache import cache_folder
+from lookalike.caching import cache_folder
 from lookalike.encoders.cards import weights_digest
 from lookalike.encoders.weights.folders import PICKLES, WeightsFolder, needed_files, open_folder
 from lookalike.encoders.weights.reach import require_reach

@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from lookalike.encoders.cache import cache_folder, keep_facts, kept_facts
+from lookalike.caching import cache_folder, keep_facts, kept_facts
 from lookalike.encoders.cards import EncoderCard
 from lookalike.encoders.known import card_of, known_card
 from lookalike.encoders.names import EncoderName, repository_and_revision, written

@@ -11,7 +11,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-from lookalike.encoders.cache import cache_folder
+from lookalike.caching import cache_folder
 from lookalike.encoders.weights.stored import Repository, repository_folder
 from lookalike.errors import EncoderNotFound
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lookalike.encoders.cache import cache_folder, read_object, replace_text
+from lookalike.caching import cache_folder, read_object, replace_text
 from lookalike.encoders.cards import EncoderCard
 from lookalike.encoders.families.transformers_cards import TEXT_MODELS
 from lookalike.encoders.weights.digests import file_digest

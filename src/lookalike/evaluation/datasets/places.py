@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from lookalike.encoders.cache import cache_folder
+from lookalike.caching import cache_folder
 
 __all__ = ["datasets_folder", "find_file", "slug"]
 

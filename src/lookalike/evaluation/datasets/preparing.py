@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lookalike.encoders.cache import read_object, replace_text
+from lookalike.caching import read_object, replace_text
 from lookalike.errors import DatasetError, DatasetUnreadable, StorageFull
 from lookalike.evaluation.datasets.listing import Listing
 from lookalike.evaluation.datasets.places import datasets_folder, slug

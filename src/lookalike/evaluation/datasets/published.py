@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from lookalike.encoders.cache import keep_facts, kept_facts
+from lookalike.caching import keep_facts, kept_facts
 from lookalike.encoders.weights.digests import TOO_YOUNG_NS, file_digest
 from lookalike.errors import DatasetNotFound, DatasetUnreadable
 from lookalike.evaluation.datasets.captions import CaptionedSet

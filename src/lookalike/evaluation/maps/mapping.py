@@ -59,7 +59,7 @@ from lookalike.evaluation.maps.writing import (
 from lookalike.evaluation.writing import write_json, write_whole
 from lookalike.gallery import Gallery
 
-__all__ = ["map_gallery"]
+__all__ = ["Drawn", "draw_gallery", "map_gallery", "page_of"]
 
 Progress = Callable[[str, int, int], None]
 OUTLIER = "outlier score"
@@ -85,7 +85,12 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """Everything that the map's files are written from."""
+    """Everything that the map's files are written from.
+
+    Attributes:
+        clock: What the steps took.
+        is_layout_kept: Whether the layout of an earlier map was taken.
+    """
 
     gallery: Gallery
     wish: MapWish
@@ -97,6 +102,8 @@ class Drawn:
     outliers: NDArray[np.int64]
     columns: list[Categories | Quantities]
     remarks: tuple[str, ...]
+    clock: Clock
+    is_layout_kept: bool
 
 
 def map_gallery(
@@ -128,9 +135,28 @@ def map_gallery(
         MissingExtra: The library for the layout, or matplotlib, is not installed.
         StorageFull: The disk is full.
     """
-    clock = Clock()
     if wish.has_plot:
         require_matplotlib()
+    drawn = draw_gallery(gallery, wish, folder, encoder=encoder, on_progress=on_progress)
+    thumbnails = write_map(drawn, folder, drawn.clock, on_progress)
+    report = reported(drawn, folder, thumbnails=thumbnails)
+    write_json(folder / FACTS, report.to_dict())
+    return report
+
+
+def draw_gallery(
+    gallery: Gallery,
+    wish: MapWish,
+    folder: Path,
+    *,
+    encoder: Encoder | None = None,
+    on_progress: Progress | None = None,
+) -> Drawn:
+    """Draw a gallery as a map that nothing but the layout is written of.
+
+    Args and errors are those of ``map_gallery``.
+    """
+    clock = Clock()
     prepare_folder(folder)
     with clock.step("read"):
         images = read_images(gallery, most=wish.most_images, seed=wish.seed)
@@ -149,13 +175,10 @@ def map_gallery(
         remarks += (f"A sample of {len(images):,} of {images.of:,} pictures is drawn.",)
     columns = ordered_columns(wish, names, clusters, labels, layout, offered)
     outliers = outliers_among(layout.outlier_scores)
-    drawn = Drawn(
-        gallery, wish, images, labels, clusters, names, layout, outliers, columns, remarks
-    )
-    thumbnails = write_map(drawn, folder, clock, on_progress)
-    report = reported(drawn, folder, clock, thumbnails=thumbnails, is_layout_kept=is_kept)
-    write_json(folder / FACTS, report.to_dict())
-    return report
+    return Drawn(
+        gallery, wish, images, labels, clusters, names, layout, outliers, columns, remarks,
+        clock, is_kept,
+    )  # fmt: skip
 
 
 def columns_read(images: MapImages, wish: MapWish) -> list[Categories | Quantities]:
@@ -370,9 +393,7 @@ def page_of(drawn: Drawn, thumbnails: Sequence[bytes | None]) -> MapPage:
     )
 
 
-def reported(
-    drawn: Drawn, folder: Path, clock: Clock, *, thumbnails: int, is_layout_kept: bool
-) -> MapReport:
+def reported(drawn: Drawn, folder: Path, *, thumbnails: int) -> MapReport:
     """Sum a map up."""
     scores = drawn.layout.outlier_scores
     paths, records = drawn.images.paths, drawn.images.records
@@ -392,8 +413,8 @@ def reported(
         outliers=tuple(
             Outlier(records[row].image_id, paths[row], float(scores[row])) for row in drawn.outliers
         ),
-        is_layout_kept=is_layout_kept,
-        seconds={step: round(taken, 3) for step, taken in clock.seconds.items()},
+        is_layout_kept=drawn.is_layout_kept,
+        seconds={step: round(taken, 3) for step, taken in drawn.clock.seconds.items()},
         thumbnails=thumbnails,
         remarks=drawn.remarks,
         parameters={**asdict(drawn.wish), "encoder": drawn.gallery.space.encoder},

@@ -12,10 +12,10 @@ export function unpacked(packed) {
   return new KINDS[packed.kind](bytes.buffer);
 }
 
-// Turns the JSON that Python wrote into arrays; `thumbnails` is one long text of Base64.
+// Turns the JSON that Python wrote into arrays; `thumbnails` is one long text of Base64, or gives
+// the address of a point's small picture.
 export function readMap(facts, thumbnails) {
   const folderOf = unpacked(facts.folder);
-  const starts = unpacked(facts.thumbnail_starts);
   const columns = facts.columns.map((column) => readColumn(column, facts));
   const isOutlier = new Uint8Array(facts.count);
   const outliers = unpacked(facts.outliers);
@@ -33,6 +33,14 @@ export function readMap(facts, thumbnails) {
     url: (point) =>
       facts.folders[folderOf[point]].url +
       (facts.odd_names[point] ?? encodeURIComponent(facts.names[point])),
+    ...smallPictures(facts, thumbnails),
+  };
+}
+
+function smallPictures(facts, thumbnails) {
+  if (typeof thumbnails === "function") return { hasThumbnail: () => true, thumbnail: thumbnails };
+  const starts = unpacked(facts.thumbnail_starts);
+  return {
     hasThumbnail: (point) => starts[point] < starts[point + 1],
     thumbnail: (point) =>
       starts[point] === starts[point + 1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -54,11 +53,11 @@ def replace_text(file: Path, text: str) -> None:
         OSError: It cannot be written; nothing is left.
     """
     # No temporary file of the standard library: only its maker could read it.
-    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    part = file.with_name(f".{file.name}.{os.urandom(4).hex()}")
     try:
         part.write_text(text, encoding="utf-8")
         os.replace(part, file)
-    except OSError:
+    except BaseException:
         part.unlink(missing_ok=True)
         raise
 

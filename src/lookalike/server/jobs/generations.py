@@ -1,0 +1,67 @@
+"""Generations: telling listeners that a gallery has changed, whoever changed it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Mapping
+
+from lookalike.errors import LookalikeError
+from lookalike.gallery import Gallery
+from lookalike.server.jobs.events import Event, Events
+
+__all__ = ["Generations"]
+
+logger = logging.getLogger(__name__)
+
+# How soon a listener hears of what another process wrote.
+LOOK_SECONDS = 0.5
+
+
+class Generations:
+    """Looks at galleries that somebody listens to, and tells when one has changed.
+
+    Args:
+        events: Told under ``gallery:NAME``.
+        galleries: The galleries by name.
+    """
+
+    def __init__(self, events: Events, galleries: Mapping[str, Gallery]) -> None:
+        self._events = events
+        self._galleries = galleries
+        self._latest: dict[str, Event] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._lock = threading.Lock()
+
+    def look(self, name: str) -> Event:
+        """Read a gallery's state, tell of it if it is new, and give the event that tells it."""
+        gallery = self._galleries[name]
+        with self._lock:
+            seen = gallery.generation, len(gallery)
+            if self._seen.get(name) != seen:
+                self._seen[name] = seen
+                state = {"gallery": name, "generation": seen[0], "images": seen[1]}
+                number = self._events.next_sequence()
+                event = self._events.event("gallery", f"gallery:{name}", state, number)
+                self._latest[name] = event
+                self._events.publish([f"gallery:{name}"], event)
+            return self._latest[name]
+
+    def latest(self, name: str) -> Event:
+        """Give the event of the last look; there has to have been one. Waits for nothing."""
+        return self._latest[name]
+
+    async def run(self) -> None:
+        """Look again and again, where somebody listens; until it is cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for name in self._galleries:
+                if self._events.has_listeners(f"gallery:{name}"):
+                    try:
+                        await asyncio.to_thread(self.look, name)
+                    except LookalikeError as error:
+                        told = str(error).rstrip(".")
+                        logger.warning("the gallery %s could not be looked at: %s", name, told)
+                    except Exception:
+                        logger.exception("looking at the gallery %s failed, and goes on", name)

@@ -1,0 +1,80 @@
+"""Shared work: the parts of several jobs that are done in one go."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lookalike.server.jobs.job import Cancelled, JobHandle
+
+__all__ = ["Handles", "Part", "SharedWork", "taken"]
+
+# How much is taken at a time: the end of the server waits for it.
+MOST_WEIGHT = 256
+
+
+@dataclass(slots=True)
+class Part:
+    """One job's part of work that is done together with that of others.
+
+    Attributes:
+        handle: Of the job.
+        value: What it is about.
+        weight: How much it is.
+        on_cancel: Called where nobody wants it any more, before it was done.
+        result: What came of it; set by the work.
+        error: Why nothing came of it; set by the work.
+    """
+
+    handle: JobHandle
+    value: Any
+    weight: int = 1
+    on_cancel: Callable[[], None] | None = None
+    result: Mapping[str, Any] | None = None
+    error: Exception | None = None
+
+
+SharedWork = Callable[[Sequence[Part]], None]
+
+
+class Handles:
+    """The handles of jobs whose work is done together, as one.
+
+    One that is not wanted any more does not stop the others.
+    """
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = parts
+
+    def progress(
+        self, done: int | None = None, total: int | None = None, note: str | None = None
+    ) -> None:
+        """Tell all of them a note; how far they are they tell themselves."""
+        for part in self._parts:
+            part.handle.progress(note=note)
+
+    def heed(self) -> None:
+        """Stop if nobody wants the work any more.
+
+        Raises:
+            Cancelled: So it is.
+        """
+        for part in self._parts:
+            try:
+                part.handle.heed()
+            except Cancelled:
+                continue
+            return
+        raise Cancelled
+
+
+def taken(waiting: deque[Part]) -> list[Part]:
+    """Take parts until they are enough, the first in any case."""
+    parts: list[Part] = []
+    weight = 0
+    while waiting and (not parts or weight + waiting[0].weight <= MOST_WEIGHT):
+        parts.append(waiting.popleft())
+        weight += parts[-1].weight
+    return parts

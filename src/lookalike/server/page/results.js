@@ -1,0 +1,292 @@
+// The pictures of an answer, page after page, with what was asked above them.
+
+import { button, counted, fill, h, part, readable } from "./dom.js";
+import { hasFilters, labelOf, withFilter } from "./filters.js";
+import { Grid } from "./grid.js";
+import { tell } from "./notices.js";
+import { Answers } from "./searching.js";
+import { isAsking } from "./state.js";
+
+export class Results {
+  // `acts`: open, pick, more, less with a hit; refine() opens the sheet of a phone.
+  constructor({ store, refine, basket, acts }) {
+    Object.assign(this, { store, refine, basket, acts });
+    this.answers = new Answers();
+    this.answer = null;
+    this.end = h("div", { class: "end" });
+    this.seer = new IntersectionObserver(
+      (seen) => seen.some((each) => each.isIntersecting) && this.more(),
+      { rootMargin: "900px 0px" },
+    );
+    addEventListener("scroll", () => this.answer && (this.answer.scroll = scrollY), {
+      passive: true,
+    });
+  }
+
+  show(state) {
+    const { answer, isNew } = this.answers.of(state);
+    if (answer !== this.answer) this.begin(state, answer, isNew);
+    this.showHead(state);
+    this.threshold(state.min);
+  }
+
+  begin(state, answer, isNew) {
+    this.answer?.stop();
+    this.answer = answer;
+    this.grid = new Grid({
+      gallery: state.gallery,
+      isRanked: answer.isRanked,
+      isPicked: this.basket.has,
+      onOpen: this.acts.open,
+      onPick: (hit) => this.basket.toggle(hit.image_id),
+      onMore: this.acts.more,
+      onLess: this.acts.less,
+    });
+    this.seer.disconnect();
+    part("body").replaceChildren(this.grid.box, this.end);
+    part("head").hidden = false;
+    this.grid.add(answer.hits);
+    this.showScale();
+    const place = isNew ? 0 : answer.scroll;
+    scrollTo(0, place);
+    if (place) requestAnimationFrame(() => answer === this.answer && scrollTo(0, place));
+    if (answer.isComplete || answer.hits.length) this.showEnd();
+    else this.more();
+  }
+
+  async more() {
+    const { answer } = this;
+    if (!answer || answer.isLoading || answer.isComplete || answer.problem || this.isBelow())
+      return;
+    const isFirst = !answer.hits.length;
+    if (isFirst) this.showLoading();
+    else this.end.replaceChildren(h("p", { class: "quietly" }, "Loading more …"));
+    const fresh = await answer.more();
+    if (answer !== this.answer || fresh === null) {
+      if (answer === this.answer && answer.problem) this.showProblem(answer.problem);
+      return;
+    }
+    part("body").classList.remove("loading");
+    this.grid.add(fresh);
+    this.showScale();
+    this.showHead(this.store.now);
+    this.threshold(this.store.now.min);
+    if (isFirst)
+      tell(
+        answer.hits.length
+          ? `${counted(answer.hits.length, "picture")} found, best first`
+          : "No picture found",
+      );
+    if (isFirst && this.refine.problem) this.refine.complain(null);
+  }
+
+  // Scores only fall: below the threshold there is nothing more to load.
+  isBelow() {
+    const { min, diversity } = this.store.now;
+    const last = this.answer.hits.at(-1);
+    return (
+      this.answer.isRanked && min !== null && !diversity && last !== undefined && last.score < min
+    );
+  }
+
+  showLoading() {
+    part("body").classList.add("loading");
+    const shapes = [1.5, 1, 0.75, 1.33, 1.5, 1, 1.8, 0.7, 1.2, 1.5, 1, 1.33];
+    this.end.replaceChildren(
+      h(
+        "div",
+        { class: "grid ghosts", "aria-hidden": "true" },
+        shapes.map((ratio) => h("div", { class: "tile", vars: { "--ratio": ratio } })),
+      ),
+    );
+  }
+
+  showScale() {
+    const scores = this.answer.isRanked ? this.answer.hits.map((hit) => hit.score) : [];
+    if (!scores.length) return;
+    const [low, high] = [Math.min(...scores), Math.max(...scores)];
+    this.grid.showScale(low, high);
+    this.refine.showScale({ low, high }, (min) => this.counted(min));
+  }
+
+  counted(min) {
+    const count = this.answer.hits.filter((hit) => min === null || hit.score >= min).length;
+    return { count, isOpen: !this.answer.isComplete && count === this.answer.hits.length };
+  }
+
+  threshold(min) {
+    if (!this.answer) return;
+    this.grid.threshold(this.answer.isRanked ? min : null);
+    this.showEnd();
+    // The end may be in sight still, which is not told again while it stays there.
+    this.seer.unobserve(this.end);
+    this.seer.observe(this.end);
+  }
+
+  showHead(state) {
+    const { answer } = this;
+    const { told } = answer;
+    const title = answer.isRanked
+      ? titleOf(state)
+      : hasFilters(state)
+        ? "Filtered pictures"
+        : "All pictures";
+    const took =
+      answer.took && answer.isRanked ? ` · ${Math.max(1, Math.round(answer.took))}\u00a0ms` : "";
+    const looking = answer.problem ? "" : "Looking …";
+    const said = told
+      ? `Best first by ${told.meaning}${took}`
+      : answer.isRanked
+        ? looking
+        : "Newest first";
+    const count = state.filters.length + (state.where ? 1 : 0) + (state.min !== null ? 1 : 0);
+    fill(
+      part("head"),
+      h(
+        "div",
+        { class: "grow" },
+        h("h1", {}, title),
+        h("p", { class: "quietly", title: secondsOf(told) }, readable(said)),
+      ),
+      button(count ? `Refine · ${count}` : "Refine", {
+        sign: "refine",
+        kind: "only-narrow",
+        on: () => this.refine.unfold(),
+      }),
+      this.filterChips(state),
+    );
+  }
+
+  filterChips(state) {
+    const chip = (words, act) =>
+      button(words, { sign: "close", kind: "chip", "aria-label": `${words}: take away`, on: act });
+    const chips = state.filters.map((filter) =>
+      chip(labelOf(filter), () =>
+        this.store.set({
+          filters: withFilter(state.filters, { column: filter.column, values: [] }),
+        }),
+      ),
+    );
+    if (state.where) chips.push(chip(state.where, () => this.store.set({ where: "" })));
+    return chips.length > 0 && h("div", { class: "chips" }, chips);
+  }
+
+  showEnd() {
+    const { answer } = this;
+    if (answer.problem || answer.isLoading) return;
+    const shown = this.counted(this.store.now.min).count;
+    if (answer.isComplete && !answer.hits.length) this.showNothing();
+    else if (answer.isRanked && answer.hits.length && !shown) this.showNothingAbove();
+    else if (answer.isComplete || this.isBelow())
+      this.end.replaceChildren(
+        h(
+          "p",
+          { class: "quietly" },
+          endOf(answer, shown),
+        ),
+      );
+    else this.end.replaceChildren();
+  }
+
+  showNothing() {
+    part("body").classList.remove("loading");
+    const { now } = this.store;
+    const reset = button("Take the filters away", {
+      on: () => this.store.set({ filters: [], where: "" }),
+    });
+    this.end.replaceChildren(
+      state(
+        "No picture found",
+        hasFilters(now)
+          ? "No picture of this gallery passes these filters."
+          : "This gallery holds no picture to find.",
+        hasFilters(now) ? reset : "",
+      ),
+    );
+  }
+
+  showNothingAbove() {
+    const best = Math.max(...this.answer.hits.map((hit) => hit.score));
+    this.end.replaceChildren(
+      state(
+        "Nothing so alike",
+        `The best score is ${best.toFixed(2)}, below your threshold.`,
+        button("Show all", { on: () => this.store.set({ min: null }) }),
+      ),
+    );
+  }
+
+  // A filter that was misread is told beside its field; the rest stands where pictures would.
+  showProblem(problem) {
+    part("body").classList.remove("loading");
+    this.showHead(this.store.now);
+    const again = () => {
+      this.answer.problem = null;
+      this.more();
+    };
+    const { now } = this.store;
+    if (problem.status === 400 && now.where) this.refine.complain(problem.message);
+    const words =
+      problem.name === "Unreachable"
+        ? "The server does not answer"
+        : problem.name === "GoneError"
+          ? "That picture is gone"
+          : problem.title || "This search did not work";
+    const act =
+      problem.name === "GoneError"
+        ? button("Start again", { on: () => this.store.set({ parts: [] }) })
+        : button("Try again", { on: again });
+    const told =
+      problem.name === "Unreachable" ? "Your search goes on as soon as it does." : problem.message;
+    this.end.replaceChildren(state(words, told, act, "alert"));
+  }
+
+  // The connection is back: what stopped goes on.
+  resume() {
+    if (!this.answer?.problem) return;
+    this.answer.problem = null;
+    this.more();
+  }
+
+  // Something else is shown; answers are kept for those who come back.
+  leave() {
+    this.answer?.stop();
+    this.answer = null;
+    this.refine.showScale(null);
+  }
+
+  forget() {
+    this.answers.forgetAllBut(null);
+    this.leave();
+  }
+}
+
+function endOf(answer, shown) {
+  if (shown === answer.hits.length && answer.isCut)
+    return `The ${shown.toLocaleString("en")} best: one search goes no further.`;
+  return shown > 1 ? `${counted(shown, "picture")}. That is all.` : "That is all.";
+}
+
+function titleOf({ parts, kept, rejected }) {
+  if (!parts.length) return kept.length ? "More like these" : "Less like these";
+  if (parts.length > 1 || kept.length || rejected.length) return "Pictures like this mix";
+  const [only] = parts;
+  if (only.kind === "text") return `“${only.value}”`;
+  return only.weight < 0
+    ? "Least like this"
+    : only.region
+      ? "Pictures like this region"
+      : "Pictures like this";
+}
+
+function secondsOf(told) {
+  if (!told?.seconds) return null;
+  const stages = Object.entries(told.seconds).map(
+    ([stage, seconds]) => `${stage} ${(1000 * seconds).toFixed(1)} ms`,
+  );
+  return stages.join(", ");
+}
+
+export function state(title, words, act = "", role = null) {
+  return h("div", { class: "state", role }, h("h2", {}, title), h("p", {}, readable(words)), act);
+}

@@ -1,0 +1,1 @@
+"""Pictures on their way out: thumbnails, originals, and several at once."""

@@ -1,0 +1,303 @@
+"""Adding pictures: those that are sent, and those that came to a gallery's folders."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.requests import ClientDisconnect
+
+from lookalike.errors import UsageError
+from lookalike.ingest import UpdateReport, update_images
+from lookalike.server.answers import json_answer
+from lookalike.server.hosting import Hosted
+from lookalike.server.jobs import Job, JobBoard, JobHandle
+from lookalike.server.openapi import body_of
+from lookalike.server.openapi import form as form_of
+from lookalike.server.problems import Problem
+from lookalike.server.reading import media_type, parsed, wrong_media_type
+from lookalike.server.routes.jobs import JOB_EXAMPLE
+from lookalike.server.schemas.pictures import AddForm
+from lookalike.server.state import HostedGallery, Server, server_of
+from lookalike.server.uploads import Outcome, Uploads
+from lookalike.server.uploads.outcomes import told
+from lookalike.server.uploads.receiving import ReceivedForm, receive_form, receive_picture
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["adding"])
+
+WAIT_MOST_SECONDS = 60.0
+MOST_SKIPPED = 100
+MOST_COLUMNS = 100
+LONGEST_COLUMN = 200
+LONGEST_VALUE = 10_000
+LARGEST_WHOLE = 2**63  # of SQLite's numbers
+
+KEPT = " The pictures are kept here, and adding them is tried again."
+
+RESULT_EXAMPLE = told(
+    [
+        Outcome("cat.jpg", "added", image_id=412, path="2026-05-04/cat.jpg"),
+        Outcome("old.jpg", "already_there", image_id=17),
+    ]
+)
+ADDED_EXAMPLE = {**JOB_EXAMPLE, "state": "done", "done": 1, "total": 1, "result": RESULT_EXAMPLE}
+
+
+def answer_like(description: str, example: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe an answer."""
+    return {"description": description, "content": {"application/json": {"example": example}}}
+
+
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: answer_like("Nothing had to be added.", ADDED_EXAMPLE),
+    201: answer_like("They have been added.", ADDED_EXAMPLE),
+    202: answer_like("They are safe on the disk, and will be added.", JOB_EXAMPLE),
+}
+BODY = body_of(
+    "A form of pictures, or one picture.",
+    multipart=form_of(AddForm),
+    image=form_of({"type": "string", "format": "binary"}),
+)
+
+Seconds = Annotated[
+    float,
+    Query(
+        description="So many seconds the answer waits for the job's end.",
+        ge=0,
+        le=WAIT_MOST_SECONDS,
+    ),
+]
+
+
+@router.post("/galleries/{gallery}/images", status_code=202, responses=ANSWERS, openapi_extra=BODY)
+async def add_pictures(
+    request: Request,
+    hosted: HostedGallery,
+    wait: Seconds = 0.0,
+    name: Annotated[
+        str, Query(description="Of a picture that is the body itself.", max_length=300)
+    ] = "picture",
+) -> Response:
+    """Add pictures: files of the field ``picture``, or a body that is one picture.
+
+    When this answers, what it accepted is on the disk and will be added, even if the
+    server is killed. Pictures whose very bytes the gallery holds are told and not kept
+    twice; those that cannot be used are told with the reason, and do not hurt the others.
+    """
+    server = server_of(request)
+    uploads = server.uploads[hosted.name]
+    await asyncio.to_thread(require_whole, hosted)
+    async with uploads.receiving() as form:
+        await receive(request, uploads, form, server, name)
+        rows = await metadata_rows(form)
+        taken = await asyncio.shield(form.beside(uploads.accept, form.files, rows))
+    if not isinstance(taken, Job):
+        raise none_usable([outcome.to_dict() for outcome in taken])
+    ended = await server.jobs.wait(taken.job_id, wait) if wait else None
+    return answer_of_job(ended or taken)
+
+
+@router.post(
+    "/galleries/{gallery}/update",
+    status_code=202,
+    responses={202: answer_like("It will be done.", {**JOB_EXAMPLE, "kind": "update"})},
+)
+async def update_gallery(request: Request, hosted: HostedGallery) -> Response:
+    """Bring a gallery up to date with all its sources, as ``lookalike index`` does.
+
+    Where this waits to be done already, the answer is that job.
+    """
+    board = server_of(request).jobs
+    waiting = waiting_update(board, hosted.name)
+    job = waiting or board.submit(hosted.name, "update", lambda handle: updated(hosted, handle))
+    return json_answer(job.to_dict(), 202, {"Location": location_of(job)})
+
+
+def require_whole(hosted: Hosted) -> None:
+    """Refuse pictures for a shard: it holds what its number gives it, and nothing else.
+
+    Raises:
+        Problem: The gallery is one.
+    """
+    shard = hosted.gallery.shard
+    if shard is not None:
+        raise Problem(
+            409,
+            "The gallery is a shard",
+            f"The gallery {hosted.name} holds shard {shard} of a larger one: merge the shards, "
+            "then add pictures.",
+            slug="gallery-is-shard",
+            error="GalleryError",
+        )
+
+
+async def receive(
+    request: Request, uploads: Uploads, form: ReceivedForm, server: Server, name: str
+) -> None:
+    """Receive a body of either kind.
+
+    Raises:
+        Problem: It is of another kind, or broken.
+        UsageError: No picture is in it.
+    """
+    kind = media_type(request)
+    try:
+        if kind == "multipart/form-data":
+            await receive_form(request, uploads.new_file, server.settings.limits, form)
+        elif kind.startswith("image/") or kind == "application/octet-stream":
+            await receive_picture(request, uploads.new_file, name, form)
+        else:
+            raise wrong_media_type(request, "multipart/form-data, or a picture as image/*")
+    except ClientDisconnect:
+        raise Problem(
+            499, "The asker hung up", "The connection ended early.", slug="hung-up"
+        ) from None
+    if not form.files:
+        raise UsageError("No picture came: send it in the field 'picture'.")
+
+
+async def metadata_rows(form: ReceivedForm) -> list[Mapping[str, Any] | None]:
+    """Read the columns to keep with each picture.
+
+    Raises:
+        UsageError: They are none, or not for as many pictures as there are.
+    """
+    for field in form.fields:
+        if field != "metadata":
+            raise UsageError(
+                f"The form has a field {field!r:.40}: it may have 'picture' and 'metadata'."
+            )
+    if "metadata" not in form.fields:
+        return [None] * len(form.files)
+    found = await parsed(form.fields["metadata"])
+    if isinstance(found, dict):
+        found = [found] * len(form.files)
+    if not isinstance(found, list) or len(found) != len(form.files):
+        raise UsageError(
+            f"The field 'metadata' has to be an object, or a list of {len(form.files)} objects, "
+            "one for each picture."
+        )
+    for row in found:
+        require_columns(row)
+    return found
+
+
+def require_columns(row: Any) -> None:
+    """Refuse metadata that is no columns with plain values.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if row is None:
+        return
+    if not isinstance(row, dict):
+        raise UsageError("The metadata of a picture is an object of columns, or null.")
+    if len(row) > MOST_COLUMNS:
+        raise UsageError(
+            f"The metadata has {len(row)} columns, and {MOST_COLUMNS} are kept of a picture: "
+            "send fewer."
+        )
+    for column, value in row.items():
+        if not column.strip() or len(column) > LONGEST_COLUMN or not can_be_kept(value):
+            raise UsageError(
+                f"The column {column!r:.40} of the metadata cannot be kept: a column has a name, "
+                f"and a text of up to {LONGEST_VALUE} characters, a finite number of up to 64 "
+                "bits, true, false or null."
+            )
+
+
+def can_be_kept(value: Any) -> bool:
+    """Tell whether a catalog can keep a value, and a filter compare it."""
+    if isinstance(value, str):
+        return len(value) <= LONGEST_VALUE
+    if isinstance(value, float):
+        return math.isfinite(value)  # JSON's 1e999 is none
+    if isinstance(value, int):
+        return -LARGEST_WHOLE <= value < LARGEST_WHOLE
+    return value is None
+
+
+def none_usable(pictures: Sequence[Mapping[str, Any]], **extra: Any) -> Problem:
+    """Say that not one picture can be used, and why."""
+    first = pictures[0]["problem"] or {}
+    more = "" if len(pictures) == 1 else f"None of the {len(pictures)} pictures can be used. "
+    return Problem(
+        422,
+        str(first.get("title", "A picture cannot be used")),
+        f"{more}{first.get('detail', '')}",
+        slug=str(first.get("type", "image")).rpartition("/")[2],
+        error=str(first.get("error", "ImageError")),
+        pictures=list(pictures),
+        **extra,
+    )
+
+
+def answer_of_job(job: Job) -> Response:
+    """Answer with a job that adds pictures, as far as it is.
+
+    Raises:
+        Problem: It has failed, or found that none of the pictures can be used.
+    """
+    if job.state == "cancelled" and job.is_unwanted:
+        raise Problem(
+            409,
+            "The job was cancelled",
+            "Somebody cancelled the job before the pictures were added: send them again.",
+            slug="job-cancelled",
+            job=job.to_dict(),
+        )
+    if job.state == "failed" and job.error is not None:
+        is_kept = bool(job.result and job.result.get("waiting"))
+        retry = {"Retry-After": "30"} if is_kept else {}
+        raise Problem(
+            int(job.error["status"]),
+            str(job.error["title"]),
+            f"{job.error['detail']}{KEPT if is_kept else ''}",
+            slug=str(job.error["type"]).rpartition("/")[2],
+            error=str(job.error["error"]),
+            headers=retry,
+            job=job.to_dict(),
+        )
+    result = job.result or {}
+    has_added = bool(result.get("added"))
+    if job.state == "done" and is_refused_whole(result):
+        raise none_usable(result["pictures"], job=job.to_dict())
+    status = (201 if has_added else 200) if job.state == "done" else 202
+    return json_answer(job.to_dict(), status, {"Location": location_of(job)})
+
+
+def is_refused_whole(result: Mapping[str, Any]) -> bool:
+    """Tell whether all that was sent turned out to be of no use."""
+    usable = ("added", "already_there", "waiting")
+    return bool(result.get("refused")) and not any(result.get(name) for name in usable)
+
+
+def location_of(job: Job) -> str:
+    """Say where a job can be asked after."""
+    return f"/api/v1/jobs/{job.job_id}"
+
+
+def waiting_update(board: JobBoard, gallery: str) -> Job | None:
+    """Find an update that has not begun: what is wanted now it will do as well."""
+    waiting = board.jobs(gallery=gallery, state="waiting")
+    return next((job for job in waiting if job.kind == "update"), None)
+
+
+def updated(hosted: Hosted, handle: JobHandle) -> dict[str, Any]:
+    """Bring a gallery up to date, and tell what was done."""
+    report = update_images(hosted.gallery, hosted.encoder, on_progress=handle.listen)
+    return facts_of_report(report)
+
+
+def facts_of_report(report: UpdateReport) -> dict[str, Any]:
+    """Tell what an update did; of files that cannot be used the first hundred."""
+    facts = asdict(report)
+    skipped = facts.pop("skipped")
+    del facts["changes"]  # of whole sources there are none
+    return {**facts, "skipped": len(skipped), "skipped_files": list(skipped[:MOST_SKIPPED])}

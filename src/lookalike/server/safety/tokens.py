@@ -1,0 +1,255 @@
+"""Tokens: random, shown once, kept as SHA-256 in a file of the owner's alone.
+
+Only the standard library is imported, and the lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import re
+import secrets
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from lookalike.errors import UsageError
+
+__all__ = ["SCOPES", "TokenEntry", "TokenFile", "default_token_file"]
+
+logger = logging.getLogger(__name__)
+
+SCOPES = ("read", "write")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+# Of a token's secret part; the beginning lets programs that look for secrets find it.
+TOKEN_BYTES = 32
+BEGINNING = "lk_"
+LOCK_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEntry:
+    """What is kept of a token.
+
+    Attributes:
+        name: Who has it.
+        scope: ``read``, or ``write``, which reads as well.
+        sha256: Of the token: the token itself is nowhere.
+        created: When, in UTC.
+    """
+
+    name: str
+    scope: str
+    sha256: str
+    created: str
+
+    @property
+    def can_write(self) -> bool:
+        """Whether it allows changes."""
+        return self.scope == "write"
+
+
+class TokenFile:
+    """The file of tokens; a change by another program is seen at the next look.
+
+    Args:
+        path: The file, which need not exist.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(os.path.realpath(path))
+        self._seen: tuple[int, ...] | None = None
+        self._entries: tuple[TokenEntry, ...] = ()
+
+    def entries(self) -> tuple[TokenEntry, ...]:
+        """Read all entries.
+
+        Raises:
+            UsageError: The file cannot be read, is no file of tokens, or could have
+                been written by others.
+        """
+        try:
+            with open(self.path, encoding="utf-8") as stream:
+                self._require_own(os.fstat(stream.fileno()))
+                told = json.load(stream)
+            return tuple(entry_of(item) for item in told["tokens"])
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise UsageError(
+                f"The tokens in {self.path} cannot be read ({error.strerror}): see to its "
+                "permissions, or name another file."
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{self.path} is no file of tokens, or it is damaged: move it away and make the "
+                "tokens anew with 'lookalike tokens add NAME'."
+            ) from error
+
+    def _require_own(self, facts: os.stat_result) -> None:
+        if os.name == "posix" and facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise UsageError(
+                f"Others may write to {self.path}, and so let themselves in: run chmod 600 on it."
+            )
+
+    def find(self, token: str) -> TokenEntry | None:
+        """Find the entry of a token; how long that takes does not tell how near it was."""
+        digest = digest_of(token)
+        found = None
+        for entry in self.current():
+            if hmac.compare_digest(entry.sha256, digest):
+                found = entry
+        return found
+
+    def current(self) -> tuple[TokenEntry, ...]:
+        """Return the entries of now; a file that went away or broke lets nobody in."""
+        seen = self._signature()
+        if seen != self._seen:
+            try:
+                self._entries = self.entries()
+            except UsageError as error:
+                logger.warning("%s Until then nobody is let in", error)
+                self._entries = ()
+            self._seen = seen
+        return self._entries
+
+    def _signature(self) -> tuple[int, ...]:
+        try:
+            facts = os.stat(self.path)
+        except OSError:
+            return ()
+        return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_mode
+
+    def add(self, name: str, scope: str) -> str:
+        """Make a token.
+
+        Returns:
+            The token, which nobody can tell again.
+
+        Raises:
+            UsageError: The name makes no sense or is taken, there is no such scope, or
+                the file cannot be written.
+        """
+        if not NAME.fullmatch(name):
+            raise UsageError(
+                f"{name!r} cannot be the name of a token: take letters, digits, dots, dashes, "
+                "underscores and @, 64 at most, and begin with a letter or digit."
+            )
+        if scope not in SCOPES:
+            raise UsageError(f"There is no scope {scope!r}: it is read or write.")
+        token = BEGINNING + secrets.token_urlsafe(TOKEN_BYTES)
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        with self._locked():
+            entries = self.entries()
+            if any(entry.name == name for entry in entries):
+                raise UsageError(
+                    f"There is a token {name!r} already: remove it first, or take another name."
+                )
+            self._write((*entries, TokenEntry(name, scope, digest_of(token), now)))
+        return token
+
+    def remove(self, name: str) -> TokenEntry:
+        """Take a token's entry out: a running server refuses the token from then on.
+
+        Raises:
+            UsageError: There is none of that name, or the file cannot be written.
+        """
+        with self._locked():
+            entries = self.entries()
+            gone = next((entry for entry in entries if entry.name == name), None)
+            if gone is None:
+                names = ", ".join(entry.name for entry in entries) or "none"
+                raise UsageError(
+                    f"There is no token {name!r} in {self.path}: those there are called {names}."
+                    if entries
+                    else f"There is no token {name!r}: {self.path} holds none."
+                )
+            self._write(tuple(entry for entry in entries if entry is not gone))
+        return gone
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(f"{self.path}.lock", timeout=LOCK_S, mode=0o600)
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            raise UsageError(
+                f"Another program is writing to {self.path}: try again in a moment."
+            ) from error
+        except OSError as error:
+            raise self._not_written(error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _write(self, entries: tuple[TokenEntry, ...]) -> None:
+        told = {"version": 1, "tokens": [asdict(entry) for entry in entries]}
+        part = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
+        try:
+            # Nobody else's from its first moment on.
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(handle, "w", encoding="utf-8") as stream:
+                stream.write(json.dumps(told, indent=1) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(part, self.path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise self._not_written(error) from error
+
+    def _not_written(self, error: OSError) -> UsageError:
+        return UsageError(
+            f"The tokens cannot be written to {self.path} ({error.strerror}): name another file "
+            "with --file."
+        )
+
+
+def entry_of(told: Any) -> TokenEntry:
+    """Read an entry.
+
+    Raises:
+        ValueError: It is none; so are KeyError and TypeError.
+    """
+    entry = TokenEntry(told["name"], told["scope"], told["sha256"], told["created"])
+    is_sound = (
+        isinstance(entry.name, str)
+        and isinstance(entry.created, str)
+        and NAME.fullmatch(entry.name)
+        and entry.scope in SCOPES
+        and DIGEST.fullmatch(entry.sha256)
+    )
+    if not is_sound:
+        raise ValueError("it is no entry of a token")
+    return entry
+
+
+def digest_of(token: str) -> str:
+    """Return what is kept of a token: 256 random bits need neither salt nor slowness."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def default_token_file() -> Path:
+    """Return ``$LOOKALIKE_TOKENS``, else a file where the system keeps users' settings."""
+    if chosen := os.environ.get("LOOKALIKE_TOKENS"):
+        return Path(os.path.abspath(os.path.expanduser(chosen)))
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return base / "lookalike" / "tokens.json"

@@ -1,0 +1,177 @@
+"""Watching: the sources of served galleries, while the server runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from lookalike.errors import GalleryLocked, LookalikeError
+from lookalike.gallery import SourceRecord
+from lookalike.ingest import Progress, UpdateReport
+from lookalike.ingest.watching import Watcher
+from lookalike.ingest.watching.notices import require_watchfiles
+from lookalike.ingest.watching.watcher import Stopping, Work
+from lookalike.server.describing import is_writable
+from lookalike.server.hosting import Hosted
+from lookalike.server.jobs import Cancelled, JobHandle
+from lookalike.server.uploads.places import uploads_folder
+
+if TYPE_CHECKING:
+    from lookalike.server.state import Server
+
+__all__ = ["Watching"]
+
+logger = logging.getLogger(__name__)
+
+KIND = "watch"
+
+# A gallery that cannot be watched, since its encoder is missing for example, is tried again.
+AGAIN_SECONDS = 30.0
+
+# Of so many files a job tells what became of them.
+MOST_CHANGES = 100
+
+
+class Watching:
+    """Watches all galleries of a server, each in a thread of its own.
+
+    Args:
+        server: Whose.
+
+    Raises:
+        MissingExtra: ``lookalike[watch]`` is not installed.
+    """
+
+    def __init__(self, server: Server) -> None:
+        require_watchfiles()
+        self._stop = threading.Event()
+        self._galleries = tuple(server.galleries.values())
+        watches = [Watch(hosted, server, self._stop) for hosted in self._galleries]
+        self._threads = [
+            threading.Thread(target=watch.run, name=f"watch {watch.name}", daemon=True)
+            for watch in watches
+        ]
+
+    def start(self) -> None:
+        """Begin; a gallery that cannot be written is told now, not at its first change."""
+        for hosted in self._galleries:
+            if not is_writable(hosted.gallery):
+                logger.warning(
+                    "%s cannot be written: what changes in its folders is not taken up until "
+                    "the permissions of %s allow it",
+                    hosted.name,
+                    hosted.gallery.path,
+                )
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ask all watchers to end."""
+        self._stop.set()
+
+    def close(self, *, timeout_s: float) -> bool:
+        """Stop, and wait; tells whether all watchers have ended in time."""
+        self.stop()
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+
+class Watch:
+    """One gallery's watcher: it hears by itself, and writes in the gallery's line of work.
+
+    Args:
+        hosted: The gallery.
+        server: Has the line of work, tells what is done as jobs, and counts it.
+        stop: Set when it is time to end.
+    """
+
+    def __init__(self, hosted: Hosted, server: Server, stop: threading.Event) -> None:
+        self.name = hosted.name
+        self._hosted = hosted
+        self._board = server.jobs
+        self._measures = server.measures
+        self._rescan_s = server.settings.rescan_s
+        self._stop = stop
+        self._handle: JobHandle | None = None
+        self._uploads = os.path.realpath(uploads_folder(hosted.gallery))
+
+    def run(self) -> None:
+        """Watch until it is time to end; what goes wrong is logged, and tried again."""
+        while not self._stop.is_set():
+            try:
+                watcher = self._watcher()
+                self._measures.is_watched(self.name, is_so=True)
+                watcher.run(self._stop)
+            except LookalikeError as error:
+                told = str(error).rstrip(".")
+                logger.warning("%s is not watched just now: %s", self.name, told)
+            except Exception:
+                logger.exception("watching %s failed, and begins anew", self.name)
+            self._measures.is_watched(self.name, is_so=False)
+            self._stop.wait(AGAIN_SECONDS)
+
+    def _watcher(self) -> Watcher:
+        """Make a watcher, once the encoder is loaded."""
+        return Watcher(
+            self._hosted.gallery,
+            self._hosted.encoder,
+            on_progress=self._tell,
+            on_problem=self._warn,
+            rescan_s=self._rescan_s,
+            write=self._write,
+            watches=self._is_watched,
+        )
+
+    def _is_watched(self, record: SourceRecord) -> bool:
+        """Leave out the uploads: whoever takes them in adds them, and knows of copies."""
+        return os.path.realpath(record.location) != self._uploads
+
+    def _warn(self, sentence: str) -> None:
+        logger.warning("%s: %s", self.name, sentence.rstrip("."))
+
+    def _tell(self, progress: Progress) -> None:
+        if self._handle is not None:
+            self._handle.progress(progress.done, progress.total)
+
+    def _write(self, work: Work) -> UpdateReport:
+        """Do an update of the watcher in line, as a job.
+
+        Raises:
+            Stopping: The server is about to end.
+            GalleryLocked: Somebody did not want the job: the watcher will try again.
+        """
+
+        def done(handle: JobHandle) -> UpdateReport:
+            self._handle = handle
+            try:
+                return work()
+            except Stopping:
+                raise Cancelled from None
+            finally:
+                self._handle = None
+
+        try:
+            report = self._board.do(self.name, KIND, done, told=facts_of_changes)
+        except Cancelled:
+            if self._board.is_stopping or self._stop.is_set():
+                raise Stopping from None
+            raise GalleryLocked("The update was cancelled.") from None
+        self._measures.watched(self.name)
+        return report
+
+
+def facts_of_changes(report: UpdateReport) -> dict[str, Any]:
+    """Tell what an update of single files did; of the first hundred, which ones."""
+    counts = ("added", "changed", "renamed", "forgotten", "embedded", "copies")
+    return {
+        **{name: getattr(report, name) for name in counts},
+        "skipped": len(report.skipped),
+        "skipped_files": [asdict(item) for item in report.skipped[:MOST_CHANGES]],
+        "changes": [asdict(item) for item in report.changes[:MOST_CHANGES]],
+    }

@@ -1,0 +1,203 @@
+"""The uploads of a gallery as one of its sources, and updates of all of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("fastapi")
+
+from lookalike.encoders import Encoder
+from lookalike.errors import UsageError
+from lookalike.gallery import Gallery
+from lookalike.ingest import add_images, update_images
+from lookalike.ingest.removing import remove_images
+from lookalike.server.jobs import Job, JobBoard
+from lookalike.server.settings import Limits
+from lookalike.server.uploads import Uploads, remove_pictures
+from lookalike.server.uploads.receiving import Received
+from uploading import API, GREEN, OLIVE, ended, until
+
+if TYPE_CHECKING:
+    from conftest import Served
+
+
+@pytest.fixture
+def inside(photos: Path, encoder: Encoder) -> Gallery:
+    """A gallery inside the folder of its pictures, with one upload."""
+    gallery = Gallery.create(photos / ".lookalike", encoder.space)
+    add_images(gallery, photos, encoder)
+    upload(gallery, encoder, "green.png", GREEN)
+    return gallery
+
+
+def upload(gallery: Gallery, encoder: Encoder, name: str, data: bytes) -> None:
+    """Take a picture in without a server."""
+    board = JobBoard()
+    uploads = Uploads("colours", gallery, lambda: encoder, board, Limits())
+    received = Received(name, uploads.new_file())
+    received.file.write_bytes(data)
+    job = uploads.accept([received], [None])
+    assert isinstance(job, Job)
+    until(lambda: board.jobs(state="done"))
+    assert board.close()
+    uploads.close()
+
+
+def names(gallery: Gallery) -> list[str]:
+    return sorted(image.path.rpartition("/")[2] for image in gallery.images())
+
+
+FIVE = ["blue.png", "grey.png", "orange.png", "red copy.png", "red.png"]
+
+
+def test_a_name_that_was_free_again_is_not_taken_for_settled(
+    inside: Gallery, encoder: Encoder
+) -> None:
+    """A killed server left that the first green.png was removed; another one waits."""
+    (green,) = [image for image in inside.images() if image.path.endswith("green.png")]
+    file = Path(inside.absolute_path(green))
+    remove_images(inside, [green])
+    file.write_bytes(OLIVE)
+    board = JobBoard()
+    uploads = Uploads("colours", inside, lambda: encoder, board, Limits())
+    (job,) = uploads.recover()
+    until(lambda: board.jobs(state="done"))
+    board.close()
+    uploads.close()
+
+    assert job.result is not None
+    assert "green.png" in names(inside)
+
+
+def test_a_file_whose_removal_was_cut_off_is_deleted(inside: Gallery, encoder: Encoder) -> None:
+    (green,) = [image for image in inside.images() if image.path.endswith("green.png")]
+    remove_images(inside, [green])
+    uploads = Uploads("colours", inside, lambda: encoder, JobBoard(), Limits())
+    jobs = uploads.recover()
+    uploads.close()
+
+    assert jobs == []
+    assert not Path(inside.absolute_path(green)).exists()
+
+
+def test_indexing_goes_on_as_before(inside: Gallery, photos: Path, encoder: Encoder) -> None:
+    (photos / "olive.png").write_bytes(OLIVE)
+    folder = add_images(inside, photos, encoder)
+    every = update_images(inside, encoder)
+
+    assert (folder.added, folder.forgotten) == (1, 0)
+    assert (every.added, every.forgotten, every.unchanged) == (0, 0, 7)
+    assert names(inside) == sorted([*FIVE, "green.png", "olive.png"])
+    assert [record.kind for record in inside.sources()] == ["folder", "folder"]
+    assert inside.verify().is_clean
+    assert inside.verify().leftovers == ()
+
+
+def test_other_galleries_do_not_walk_into_the_uploads(
+    inside: Gallery, photos: Path, tmp_path: Path, encoder: Encoder
+) -> None:
+    with Gallery.create(tmp_path / "other.gallery", encoder.space) as other:
+        add_images(other, photos, encoder)
+        assert names(other) == FIVE
+
+
+def test_a_folder_named_first_does_not_forbid_uploads_and_the_other_way_round(
+    tmp_path: Path, photos: Path, encoder: Encoder
+) -> None:
+    with Gallery.create(photos / ".lookalike", encoder.space) as gallery:
+        upload(gallery, encoder, "green.png", GREEN)
+        add_images(gallery, photos, encoder)
+        assert names(gallery) == sorted([*FIVE, "green.png"])
+        with pytest.raises(UsageError, match="lie inside each other"):
+            add_images(gallery, tmp_path, encoder)
+
+
+def test_a_gallery_moves_and_is_copied_with_its_uploads(
+    inside: Gallery, photos: Path, tmp_path: Path, encoder: Encoder
+) -> None:
+    inside.close()
+    shutil.copytree(photos, tmp_path / "copied")
+    with Gallery.open(tmp_path / "copied" / ".lookalike") as copied:
+        paths = [copied.absolute_path(image) for image in copied.images()]
+        report = update_images(copied, encoder)
+    shutil.move(photos, tmp_path / "moved")
+    with Gallery.open(tmp_path / "moved" / ".lookalike") as moved:
+        again = update_images(moved, encoder)
+
+    assert len(paths) == 6
+    assert all(path.startswith(str(tmp_path / "copied")) for path in paths)
+    assert (report.unchanged, report.forgotten) == (6, 0)
+    assert (again.unchanged, again.forgotten) == (6, 0)
+
+
+def test_removing_an_upload_deletes_its_file_and_no_other(inside: Gallery, photos: Path) -> None:
+    (green,) = [image for image in inside.images() if image.path.endswith("green.png")]
+    (blue,) = [image for image in inside.images() if image.path == "blue.png"]
+    file = Path(inside.absolute_path(green))
+    count = remove_pictures(inside, [green.image_id, blue.image_id, green.image_id])
+
+    assert count == 2
+    assert not file.exists()
+    assert (photos / "blue.png").exists()
+    assert inside.info().skipped == 1  # blue.png, so that it does not come back
+    assert inside.verify().is_clean
+
+
+def test_an_emptied_uploads_folder_does_not_stop_an_update(
+    inside: Gallery, photos: Path, encoder: Encoder
+) -> None:
+    (green,) = [image for image in inside.images() if image.path.endswith("green.png")]
+    Path(inside.absolute_path(green)).unlink()
+    by_hand = update_images(inside, encoder)
+    again = update_images(inside, encoder)
+
+    assert (by_hand.forgotten, by_hand.unchanged) == (1, 5)
+    assert (again.forgotten, again.unchanged) == (0, 5)
+
+
+def test_compaction_leaves_uploads_alone(inside: Gallery) -> None:
+    with inside.writer() as writer:
+        writer.compact()
+    (green,) = [image for image in inside.images() if image.path.endswith("green.png")]
+
+    assert Path(inside.absolute_path(green)).read_bytes() == GREEN
+    assert inside.info().images == 6
+    assert inside.verify().is_clean
+
+
+# Updates.
+
+
+def test_an_update_brings_in_what_came_to_the_folders(served: Served) -> None:
+    (served.photos / "green.png").write_bytes(GREEN)
+    (served.photos / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    answer = served.post(f"{served.base}/update", {})
+    job = ended(served, answer.json())
+
+    assert answer.status == 202
+    assert answer.headers["location"] == f"{API}/jobs/{answer.json()['job_id']}"
+    assert (job["kind"], job["state"]) == ("update", "done")
+    assert (job["result"]["added"], job["result"]["unchanged"]) == (1, 5)
+    assert job["result"]["skipped"] == 1
+    assert job["result"]["skipped_files"][0]["path"].endswith("broken.jpg")
+
+
+def test_updates_that_wait_are_one(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served.server.jobs, "_put", lambda *_, **__: True)
+    first = served.post(f"{served.base}/update", {}).json()
+    second = served.post(f"{served.base}/update", {}).json()
+
+    assert first["job_id"] == second["job_id"]
+
+
+def test_a_source_that_is_not_there_is_told_by_the_job(served: Served) -> None:
+    shutil.rmtree(served.photos)
+    job = ended(served, served.post(f"{served.base}/update", {}).json())
+
+    assert job["state"] == "failed"
+    assert job["error"]["error"] == "SourceNotFound"
+    assert len(served.gallery) == 5
