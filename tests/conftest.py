@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,23 @@ sys.path.insert(0, str(Path(__file__).parent))
 # the tests that interrupt a program would wait for nothing.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def unchanged_logging() -> Iterator[None]:
+    """Leave logging as it was: the program sets it up for its process, which here goes on."""
+    raising = logging.raiseExceptions
+    before = [
+        (logger, list(logger.handlers), logger.level)
+        for logger in map(logging.getLogger, ("lookalike", "lookalike.access"))
+    ]
+    yield
+    logging.raiseExceptions = raising
+    for logger, handlers, level in before:
+        for new in set(logger.handlers) - set(handlers):
+            new.close()
+        logger.handlers = handlers
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -82,9 +82,11 @@ def listed(served: Any, query: str = "") -> list[int]:
 def until(is_so: Callable[[], bool], seconds: float = 10.0) -> bool:
     """Wait until something is so."""
     end = time.monotonic() + seconds
-    while not is_so() and time.monotonic() < end:
+    while not is_so():
+        if time.monotonic() > end:
+            return False
         time.sleep(0.01)
-    return is_so()
+    return True
 
 
 def asking(served: Any, path: str) -> socket.socket:

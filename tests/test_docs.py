@@ -7,7 +7,6 @@ import dataclasses
 import importlib.util
 import io
 import json
-import logging
 import re
 import shlex
 import sqlite3
@@ -75,15 +74,6 @@ class QuickPlayer(REFRESH.Player):  # type: ignore[misc, name-defined]
         return out.getvalue()
 
 
-@pytest.fixture
-def unchanged_logging(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave logging as it was: the program sets it up for its process."""
-    logger = logging.getLogger("lookalike")
-    monkeypatch.setattr(logger, "handlers", list(logger.handlers))
-    monkeypatch.setattr(logger, "level", logger.level)
-    monkeypatch.setattr(logging, "raiseExceptions", logging.raiseExceptions)
-
-
 @pytest.fixture(scope="session")
 def collections(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Render what the pages search: their pictures, and others to search with."""
@@ -130,7 +120,6 @@ def anchors(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("page", REFRESH.PAGES)
-@pytest.mark.usefixtures("unchanged_logging")
 def test_every_snippet_runs(page, collections, tmp_path):
     home = tmp_path / "home"
     REFRESH.make_home(home, *collections)

@@ -106,7 +106,7 @@ def test_the_export_list_is_true_and_sorted():
 
 
 @pytest.mark.parametrize(
-    "room", ["client", "encoders", "gallery", "images", "index", "ingest", "search"]
+    "room", ["client", "encoders", "gallery", "images", "index", "ingest", "search", "server"]
 )
 def test_every_room_lists_what_it_exports(room):
     module = importlib.import_module(f"lookalike.{room}")

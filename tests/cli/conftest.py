@@ -65,12 +65,10 @@ def photos(tmp_path: Path, paint: Paint) -> Path:
 @pytest.fixture
 def lookalike(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Program]:
+) -> Program:
     """Run a command in this process, in the test's folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(logging, "raiseExceptions", True)
-    logger = logging.getLogger("lookalike")
-    handlers, level = logger.handlers, logger.level
 
     def call(*words: str | Path | int) -> Outcome:
         capsys.readouterr()
@@ -78,10 +76,7 @@ def lookalike(
         printed = capsys.readouterr()
         return Outcome(code, printed.out, printed.err)
 
-    yield call
-    for handler in logger.handlers:
-        handler.close()
-    logger.handlers, logger.level = handlers, level
+    return call
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+import lookalike as package
 from lookalike.client.records import find_record
 
 pytest.importorskip("uvicorn")
@@ -385,9 +387,16 @@ def test_what_goes_wrong_is_said_in_a_sentence(lookalike, indexed, tmp_path, wor
     assert "Traceback" not in done.err
 
 
-def test_without_its_libraries_the_server_says_what_to_install(lookalike, indexed, monkeypatch):
+def forget_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the server's modules imported anew, and those that were there back in the end."""
+    # Importing anew sets the package's attribute as well.
+    monkeypatch.setattr(package, "server", importlib.import_module("lookalike.server"))
     for name in [name for name in sys.modules if name.startswith("lookalike.server")]:
         monkeypatch.delitem(sys.modules, name)
+
+
+def test_without_its_libraries_the_server_says_what_to_install(lookalike, indexed, monkeypatch):
+    forget_the_server(monkeypatch)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     done = lookalike("serve", indexed)
     assert done.code == 1
@@ -396,8 +405,7 @@ def test_without_its_libraries_the_server_says_what_to_install(lookalike, indexe
 
 @pytest.mark.parametrize("name", ["lookalike.server.running", "lookalike.server.settings"])
 def test_a_part_of_the_server_itself_is_nothing_to_install(lookalike, indexed, monkeypatch, name):
-    for known in [known for known in sys.modules if known.startswith("lookalike.server")]:
-        monkeypatch.delitem(sys.modules, known)
+    forget_the_server(monkeypatch)
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModuleNotFoundError, match=name):
         lookalike("serve", indexed)

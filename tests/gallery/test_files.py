@@ -52,12 +52,6 @@ def test_other_sources_are_others(nested, tmp_path):
     assert nested.known_files(2, [""]).images == {}
 
 
-def test_what_lies_in_a_folder_itself(nested):
-    assert set(nested.known_files(1, ["b"]).directly_in("b").images) == {"b/c.jpg", "b/\udcff.jpg"}
-    top = nested.known_files(1, [""]).directly_in("")
-    assert (set(top.images), set(top.skipped)) == ({"a.jpg", "b0.jpg", "b-.jpg"}, {"c.jpg"})
-
-
 def test_the_index_by_path_answers(nested):
     from lookalike.gallery import files
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from contextlib import suppress
 from datetime import datetime
 
@@ -49,8 +50,16 @@ class ScreenHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line, unless the user was told already."""
         if not getattr(record, "is_told", False):
-            with suppress(OSError, ValueError):  # a screen that went away: the work goes on
+            try:
                 click.echo(printable(self.format(record)), err=True)
+            except (OSError, ValueError):  # a screen that went away: the work goes on
+                close_screen()
+
+
+def close_screen() -> None:
+    """Send standard error nowhere: what it still holds would fail again on the way out."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def set_up_logging(verbose: int, log_file: str | None) -> None:

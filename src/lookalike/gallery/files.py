@@ -28,14 +28,6 @@ class KnownFiles:
     images: dict[str, KnownImage] = field(default_factory=dict)
     skipped: dict[str, Skipped] = field(default_factory=dict)
 
-    def directly_in(self, folder: str) -> KnownFiles:
-        """Keep those that lie in a folder itself; ``""`` is the source's own."""
-        start = len(folder) + 1 if folder else 0
-        return KnownFiles(
-            {path: image for path, image in self.images.items() if "/" not in path[start:]},
-            {path: item for path, item in self.skipped.items() if "/" not in path[start:]},
-        )
-
 
 def known_files(connection: sqlite3.Connection, source_id: int, paths: Iterable[str]) -> KnownFiles:
     """Look paths up, each as a file and as a folder with all that lies below it.

@@ -20,7 +20,7 @@ from lookalike.server.measuring import Measured, Measures
 from lookalike.server.openapi import describe, operation_id
 from lookalike.server.problems import Catching, answer_problems
 from lookalike.server.safety import install_safety
-from lookalike.server.state import HostedGallery, Server, hosted, server_of
+from lookalike.server.state import Server
 from lookalike.server.working import at_work
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lookalike.server.settings import ServerSettings
 
-__all__ = ["API", "HostedGallery", "Server", "create_app", "hosted", "server_of"]
+__all__ = ["create_app"]
 
 # Newer FastAPI reports requests and errors wherever its environment, or a library beside it,
 # says so. Nothing of what people look for leaves this server. Older ones know no such word.
@@ -72,7 +72,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
 
 
 def api_routers() -> list[APIRouter]:
-    """List the routers below ``/api/v1``. Routes import this file, hence so late."""
+    """List the routers below ``/api/v1``. Late, since they bring FastAPI's models along."""
     from lookalike.server.routes import (
         adding,
         encoders,

@@ -21,9 +21,9 @@ from lookalike.server.settings import Limits, ServerSettings
 
 __all__ = ["Asked", "Asker", "asked_of", "require_few_addresses"]
 
-# Beyond these, a search costs more than comparing every row.
 # Files of this machine are for its own command line.
 PART_KEYS = KEYS - {"picture"}
+# Beyond these, a search costs more than comparing every row.
 MOST_PARAM = 65_536
 MOST_K_FACTOR = 1_000
 LONGEST_COLUMN = 200

@@ -69,8 +69,9 @@ SECURITY = {
     "session": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "lookalike_session",
-        "description": "What POST /session gives for a token, for pages.",
+        "name": "lookalike-8080",
+        "description": "What POST /session gives for a token, for pages; the number is the "
+        "server's port.",
     },
 }
 

@@ -36,8 +36,10 @@ __all__ = ["is_loopback_host", "require_tokens", "serve"]
 
 logger = logging.getLogger(__name__)
 
-# What runs when the server is asked to end has so long; then jobs have as long again.
+# Requests that run when the server is asked to end have so long. Jobs then have their own time
+# (``working``); the whole end is bounded by twice as much and a little to spare.
 FINISH_S = 30
+WHOLE_END_S = 2 * FINISH_S + 5
 KEEP_ALIVE_S = 30
 BACKLOG = 512
 WANTED_FILES = 4096
@@ -184,10 +186,9 @@ class Process(uvicorn.Server):
         if server is not None:
             server.jobs.stop()
         try:
-            # The jobs have as long as the requests, and twice a little to spare.
-            await asyncio.wait_for(super().shutdown(sockets), 2 * FINISH_S + 5)
+            await asyncio.wait_for(super().shutdown(sockets), WHOLE_END_S)
         except asyncio.TimeoutError:
-            logger.warning("Jobs were still running after %s s: they are left", 2 * FINISH_S)
+            logger.warning("Jobs were still running after %s s: they are left", WHOLE_END_S)
             self._end_now()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

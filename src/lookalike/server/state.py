@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Path, Request
 
 from lookalike.errors import GalleryNotFound
+from lookalike.server.safety.access import access_of
 
 if TYPE_CHECKING:
     from lookalike.server.hosting import Hosted
@@ -80,5 +81,4 @@ HostedGallery = Annotated[Any, Depends(hosted)]
 
 def is_local(request: Request) -> bool:
     """Tell whether the asker is this machine's own command line, which may name files."""
-    access = request.scope.get("lookalike.access")
-    return bool(getattr(access, "is_local", False))
+    return access_of(request.scope).is_local

@@ -201,7 +201,14 @@ def test_an_archive_nobody_takes_is_not_finished(served: Any) -> None:
                 continue
         return str(file) in links
 
-    assert until(lambda: not is_open())
+    def stays_closed() -> bool:
+        for _ in range(20):  # at first it is not open yet
+            if is_open():
+                return False
+            time.sleep(0.01)
+        return True
+
+    assert until(stays_closed)
 
 
 def test_sheets_nobody_waits_for_are_not_begun(

@@ -3,22 +3,6 @@
 
 import { readPart, writtenPart } from "./parts.js";
 
-export const NOTHING = Object.freeze({
-  gallery: null,
-  parts: [],
-  kept: [],
-  rejected: [],
-  filters: [],
-  where: "",
-  min: null,
-  group: "",
-  diversity: 0,
-  isWithoutCopies: false,
-  isBest: false,
-  view: "",
-  open: null,
-});
-
 const isId = (number) => Number.isSafeInteger(number) && number > 0;
 const ids = (text) => (text ?? "").split(",").map(Number).filter(isId);
 

@@ -1,1 +1,1 @@
-"""The server."""
+"""The addresses: one file for each thing that can be asked for."""

@@ -7,8 +7,9 @@ the end of streams. Names are imported on first use: making a token needs no ser
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lookalike.late_names import late_names
 
 if TYPE_CHECKING:
     from lookalike.server.safety.access import Access
@@ -18,8 +19,4 @@ __all__ = ["Access", "install_safety"]
 
 HOMES = {"Access": "access", "install_safety": "layers"}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+__getattr__, __dir__ = late_names(__name__, HOMES)
