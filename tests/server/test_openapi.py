@@ -203,6 +203,7 @@ CASES = 100
 
 
 @pytest.mark.heavy
+@pytest.mark.filterwarnings("ignore")  # what UMAP says when it is imported, where it is there
 def test_a_server_answers_whatever_is_sent_as_it_says_it_does(served, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where schemathesis leaves what it finds
     schemathesis = pytest.importorskip("schemathesis")
