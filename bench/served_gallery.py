@@ -17,11 +17,13 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from first_answer import made_up
 from lookalike.encoders import Encoder, load_encoder, prepare
 from lookalike.gallery import Gallery, NewImage
 from lookalike.search.rebuilding import refresh_index
@@ -68,7 +70,7 @@ def fill(gallery: Gallery, rows: int, encoder: Encoder) -> None:
             embeddings = np.concatenate(
                 list(pool.map(lambda part: embedded(encoder, part), calls(tasks)))
             )
-            images = [made_up(source.source_id, first + row, row) for row in range(len(tasks))]
+            images = [described(source.source_id, first + row, row) for row in range(len(tasks))]
             writer.commit(images=images, embeddings=embeddings)
             rate = (first + len(tasks)) / (time.perf_counter() - start)
             sys.stderr.write(f"{first + len(tasks)} rows, {rate:.0f} a second\n")
@@ -88,21 +90,10 @@ def embedded(encoder: Encoder, part: list[tuple[bytes, int | None]]) -> NDArray[
     return encoder.encode(np.stack(inputs))
 
 
-def made_up(source_id: int, number: int, row: int) -> NewImage:
-    """Describe a picture that is nowhere."""
+def described(source_id: int, number: int, row: int) -> NewImage:
+    """Describe a picture that is nowhere; every other one has metadata."""
     told = {"label": LABELS[number % len(LABELS)], "year": 2000 + number % 25}
-    return NewImage(
-        source_id=source_id,
-        path=f"album {number // 100:04}/picture {number:07}.jpg",
-        content_hash=f"{number:064x}",
-        size_bytes=20_000,
-        mtime_ns=10**18 + number,
-        width=500,
-        height=375,
-        format="JPEG",
-        embedding_row=row,
-        metadata=told if number % 2 else {},
-    )
+    return replace(made_up(source_id, number, row), metadata=told if number % 2 else {})
 
 
 if __name__ == "__main__":

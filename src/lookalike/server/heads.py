@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lookalike.server.safety.stopping import STREAMS
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,7 +13,7 @@ __all__ = ["Heads"]
 
 # These answer HEAD themselves, without opening more than they have to; streams have no
 # end that could be waited for.
-OWN = ("/thumbnail", "/original", "/events")
+OWN = ("/thumbnail", "/original", STREAMS)
 PAGE = ("/", "/favicon.ico")
 BELOW_PAGE = "/page/"
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
-from lookalike.server.problems import Problem
+from lookalike.server.problems import of_status
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -39,9 +39,7 @@ async def while_there(request: Request, answering: Awaitable[T]) -> T:
             return answer.result()
     finally:
         answer.cancel()
-    raise Problem(
-        499, "The asker hung up", "The asker hung up before there was an answer.", slug="hung-up"
-    )
+    raise of_status(499, "The asker hung up before there was an answer.")
 
 
 async def until_gone(receive: Receive) -> None:

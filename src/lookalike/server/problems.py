@@ -88,6 +88,8 @@ STATUSES: dict[int, tuple[Kind, str]] = {
     413: (Kind(413, "too-large", "The request is too large"), "UsageError"),
     415: (Kind(415, "media-type", "The body is of a kind that is not read here"), "UsageError"),
     422: (Kind(422, "invalid", "A value makes no sense"), "UsageError"),
+    # For the log: it reaches nobody.
+    499: (Kind(499, "hung-up", "The asker hung up"), "ServerError"),
     500: (Kind(500, "internal", "Something went wrong inside"), "ServerError"),
 }
 
@@ -184,8 +186,8 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, RequestValidationError):
         return of_validation(error.errors())
-    if isinstance(error, ClientDisconnect):  # nobody reads this; the status is for the log
-        return Problem(499, "The asker hung up", "The body ended before its end.", slug="hung-up")
+    if isinstance(error, ClientDisconnect):
+        return of_status(499, "The body ended before its end.")
     if isinstance(error, HTTPException):
         return of_status(error.status_code, str(error.detail), error.headers)
     if isinstance(error, LookalikeError) and kind_of(type(error)).status != 500:
@@ -213,7 +215,7 @@ def of_bug(error: Exception) -> Problem:
 
 
 def of_status(status: int, detail: str = "", headers: Mapping[str, str] | None = None) -> Problem:
-    """Say in a sentence what a bare status means."""
+    """Make a refusal of the web's own kind; without a sentence, say what the status means."""
     kind, name = STATUSES.get(status) or (Kind(status, f"http-{status}", phrase(status)), None)
     # The bare phrase is what libraries say where nobody gave a sentence.
     said = detail if detail and detail != phrase(status) else ""
@@ -254,9 +256,7 @@ def of_validation(found: Sequence[Any]) -> Problem:
     }.get(str(first.get("type")), str(first["msg"]).rstrip("."))
     more = f" ({len(found) - 1} more like it)" if len(found) > 1 else ""
     subject = f"{name!r:.60} in {where}" if name else f"What is in {where}"
-    kind, error = STATUSES[422]
-    sentence = f"{subject} cannot be used: {said[:1].lower()}{said[1:]}{more}."
-    return Problem(422, kind.title, sentence, slug=kind.slug, error=error)
+    return of_status(422, f"{subject} cannot be used: {said[:1].lower()}{said[1:]}{more}.")
 
 
 def answer_problems(app: FastAPI) -> None:

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from lookalike.errors import ImageTooLarge, UsageError
 from lookalike.images.formats import open_picture
 from lookalike.images.silence import silenced
-from lookalike.server.problems import Problem
+from lookalike.server.problems import Problem, of_status
 from lookalike.server.settings import Limits
 
 __all__ = [
@@ -66,12 +66,7 @@ def wrong_media_type(request: Request, wanted: str) -> Problem:
     """Say what kind of body is read here."""
     found = media_type(request)
     sent = f"is {found!r:.80}" if found else "is not named"
-    return Problem(
-        415,
-        "The body is of a kind that is not read here",
-        f"The body's Content-Type {sent}: send {wanted}.",
-        slug="media-type",
-    )
+    return of_status(415, f"The body's Content-Type {sent}: send {wanted}.")
 
 
 async def read_json(request: Request) -> Any:
@@ -129,11 +124,8 @@ def require_few_values(body: bytes | str) -> None:
     """
     data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
     if len(data) > MOST_VALUES and sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
-        raise Problem(
-            413,
-            "The request is too large",
-            f"The JSON has more than {MOST_VALUES:,} values: send fewer at a time.",
-            slug="too-large",
+        raise of_status(
+            413, f"The JSON has more than {MOST_VALUES:,} values: send fewer at a time."
         )
 
 
@@ -195,13 +187,10 @@ class _opened:  # noqa: N801, a context manager
             return await self._form.__aenter__()
         except HTTPException as error:
             said = str(error.detail).rstrip(".")
-            is_much = "maximum" in said.lower()
-            raise Problem(
-                413 if is_much else 400,
-                "The request is too large" if is_much else "The request cannot be read",
+            raise of_status(
+                413 if "maximum" in said.lower() else 400,
                 f"The form cannot be read ({said[:1].lower()}{said[1:]}): send pictures in the "
                 "field 'picture' and the rest as JSON in the field 'query'.",
-                slug="too-large" if is_much else "bad-request",
             ) from error
 
     async def __aexit__(self, *told: Any) -> None:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lookalike.server.jobs.events import Event, Events, Subscription
+from lookalike.server.leaving import until_gone
 
 __all__ = ["EventStream"]
 
@@ -62,7 +63,7 @@ class EventStream(Response):
             for event in self._first():
                 subscription.offer(event)
             telling = asyncio.create_task(self._tell(subscription, send))
-            leaving = asyncio.create_task(gone(receive))
+            leaving = asyncio.create_task(left(receive))
             try:
                 await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
                 if telling.done():
@@ -97,8 +98,7 @@ async def send_more(send: Send, text: str) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
-async def gone(receive: Receive) -> None:
-    """Wait until the listener has gone away."""
+async def left(receive: Receive) -> None:
+    """Wait until the listener has gone away; a broken connection is gone, too."""
     with suppress(OSError):
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        await until_gone(receive)

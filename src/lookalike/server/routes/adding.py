@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
+from lookalike.client.answers import API
 from lookalike.errors import UsageError
 from lookalike.ingest import UpdateReport, update_images
 from lookalike.server.answers import json_answer
@@ -18,7 +19,7 @@ from lookalike.server.hosting import Hosted
 from lookalike.server.jobs import Job, JobBoard, JobHandle
 from lookalike.server.openapi import body_of
 from lookalike.server.openapi import form as form_of
-from lookalike.server.problems import Problem
+from lookalike.server.problems import Problem, of_status
 from lookalike.server.reading import media_type, parsed, wrong_media_type
 from lookalike.server.routes.jobs import JOB_EXAMPLE
 from lookalike.server.schemas.pictures import AddForm
@@ -155,9 +156,7 @@ async def receive(
         else:
             raise wrong_media_type(request, "multipart/form-data, or a picture as image/*")
     except ClientDisconnect:
-        raise Problem(
-            499, "The asker hung up", "The connection ended early.", slug="hung-up"
-        ) from None
+        raise of_status(499, "The connection ended early.") from None
     if not form.files:
         raise UsageError("No picture came: send it in the field 'picture'.")
 
@@ -280,7 +279,7 @@ def is_refused_whole(result: Mapping[str, Any]) -> bool:
 
 def location_of(job: Job) -> str:
     """Say where a job can be asked after."""
-    return f"/api/v1/jobs/{job.job_id}"
+    return f"{API}/jobs/{job.job_id}"
 
 
 def waiting_update(board: JobBoard, gallery: str) -> Job | None:

@@ -11,8 +11,14 @@ from starlette.responses import Response
 
 from lookalike.server.answers import json_answer
 from lookalike.server.openapi import body_of, form
-from lookalike.server.problems import Problem
-from lookalike.server.safety.access import Doorkeeper, access_of, port_of, session_cookie
+from lookalike.server.problems import of_status
+from lookalike.server.safety.access import (
+    UNKNOWN_TOKEN,
+    Doorkeeper,
+    access_of,
+    port_of,
+    session_cookie,
+)
 from lookalike.server.safety.sessions import SESSION_S, cookie_name
 
 __all__ = ["router"]
@@ -76,13 +82,7 @@ async def sign_in(request: Request) -> Response:
     entry = keeper.tokens.find(token)
     if entry is None:
         keeper.charge(request.scope)
-        raise Problem(
-            401,
-            "A token is needed",
-            "The token is not known to this server, or it was removed: ask who runs the server "
-            "for another.",
-            slug="token",
-        )
+        raise of_status(401, UNKNOWN_TOKEN)
     end_session(request, keeper)
     access = keeper.allowed(entry)
     answer = json_answer(told(keeper, access.name, can_read=True, can_write=access.can_write))
@@ -151,21 +151,13 @@ async def small_body(request: Request) -> bytes:
         Problem: It is larger, or of another kind.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise Problem(
-            415, "The body is of a kind that is not read here", "Send JSON.", slug="media-type"
-        )
+        raise of_status(415, "Send JSON.")
     body = b""
     async for piece in request.stream():
         body += piece
         if len(body) > MOST_BYTES:
             said = 'A token is shorter than that: send {"token": "..."} and nothing else.'
-            raise Problem(
-                413,
-                "The request is too large",
-                said,
-                slug="too-large",
-                headers={"Connection": "close"},
-            )
+            raise of_status(413, said, {"Connection": "close"})
     return body
 
 
@@ -181,6 +173,5 @@ def token_of(body: bytes) -> str:
         given = None
     token = given.get("token") if isinstance(given, dict) else None
     if not isinstance(token, str) or not token:
-        said = 'There is no token in what was sent: send {"token": "..."}.'
-        raise Problem(422, "A value makes no sense", said, slug="invalid")
+        raise of_status(422, 'There is no token in what was sent: send {"token": "..."}.')
     return token

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lookalike.server.problems import problem_answer
+from lookalike.server.problems import answer_of, of_status, problem_answer
 from lookalike.server.safety.rate import DEFAULT_RATE, Buckets, address_key, retry_after
 from lookalike.server.safety.sessions import Sessions, cookie_name, cookie_of
 from lookalike.server.safety.stopping import STREAMS
@@ -24,6 +24,10 @@ __all__ = ["ACCESS", "Access", "Doorkeeper", "Keeping", "access_of", "client_of"
 
 # Where the layers leave what they found out.
 ACCESS = "lookalike.access"
+
+UNKNOWN_TOKEN = (
+    "The token is not known to this server, or it was removed: ask who runs the server for another."
+)
 
 # What is answered to everybody: life signs, signing in, and the files of the page.
 OPEN = frozenset({"/", "/healthz", "/readyz", "/session", "/favicon.ico"})
@@ -206,15 +210,12 @@ class Keeping:
     def _unknown(self, scope: Scope) -> Response:
         is_wrong = bearer_of(scope) is not None
         said = (
-            "The token is not known to this server, or it was removed: ask who runs the server "
-            "for another."
+            UNKNOWN_TOKEN
             if is_wrong
             else "This server wants a token: send it as 'Authorization: Bearer TOKEN', or sign in."
         )
         challenge = 'Bearer realm="lookalike"' + (', error="invalid_token"' if is_wrong else "")
-        return problem_answer(
-            401, "token", "A token is needed", said, headers={"WWW-Authenticate": challenge}
-        )
+        return answer_of(of_status(401, said, {"WWW-Authenticate": challenge}))
 
 
 def asker_of(scope: Scope, access: Access) -> str:

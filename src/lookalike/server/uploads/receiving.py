@@ -20,7 +20,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from lookalike.errors import UsageError
-from lookalike.server.problems import Problem
+from lookalike.server.problems import Problem, of_status
 from lookalike.server.settings import Limits
 
 if TYPE_CHECKING:
@@ -257,19 +257,11 @@ def text_of(data: bytes) -> str:
 
 def broken(reason: str) -> Problem:
     """Say that a form cannot be read."""
-    return Problem(
-        400,
-        "The request cannot be read",
-        f"The form cannot be read, since {reason}: send pictures in the field '{FIELD}'.",
-        slug="bad-request",
+    return of_status(
+        400, f"The form cannot be read, since {reason}: send pictures in the field '{FIELD}'."
     )
 
 
 def too_much(what: str) -> Problem:
     """Say that a form holds too much."""
-    return Problem(
-        413,
-        "The request is too large",
-        f"The form holds {what}: send fewer at a time.",
-        slug="too-large",
-    )
+    return of_status(413, f"The form holds {what}: send fewer at a time.")
