@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from lookalike.cli.destinations import require_writable_file
 from lookalike.cli.encoder_options import EncoderChoice
 from lookalike.cli.examples import ExampleCommand
-from lookalike.cli.index import opened, run
+from lookalike.cli.index import checked_files, opened, run
 from lookalike.cli.index_summary import show
 from lookalike.cli.options import absolute, logging_options
 from lookalike.cli.update_options import update_options
@@ -17,7 +16,7 @@ from lookalike.cli.waiting import when_free
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery, is_gallery
 from lookalike.images import open_source
-from lookalike.ingest import Shard, load_metadata
+from lookalike.ingest import Shard
 
 EXAMPLES = (
     ("lookalike embed ~/photos --shard 3/10 --out shards/3", "One of ten, on any machine."),
@@ -55,9 +54,7 @@ def command(
     """
     share = None if shard is None else Shard.parse(shard)
     open_source(source)
-    if report is not None:
-        require_writable_file(report, what="report")
-    metadata = load_metadata(absolute(metadata_file)) if metadata_file else None
+    metadata = checked_files(metadata_file, report)
     folder = Path(absolute(out))
     is_known = is_gallery(folder)
     with opened(folder, wanted, is_known=is_known, dtype=dtype, threads=threads) as (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import click
@@ -82,18 +82,33 @@ def command(
     moment: the same command goes on from there.
     """
     place = open_source(source) if source is not None else None
-    if report is not None:
-        require_writable_file(report, what="report")
-    metadata = load_metadata(absolute(metadata_file)) if metadata_file else None
-    folder = gallery_for(place, gallery_folder)
-    is_known = place is None or is_gallery(folder)
-    with opened(folder, wanted, is_known=is_known, dtype=dtype, threads=threads) as (
-        gallery,
-        encoder,
-    ):
+    metadata = checked_files(metadata_file, report)
+    at_source = opened_at(place, gallery_folder, wanted, dtype=dtype, threads=threads)
+    with at_source as (gallery, encoder):
         done = run(gallery, source, encoder, metadata, report)
         show(done, gallery, report, metadata_rows=0 if metadata is None else len(metadata))
         freshen_index(gallery)
+
+
+def checked_files(metadata_file: str | None, report: str | None) -> MetadataTable | None:
+    """Load the metadata, if there are some, once it is sure that the report can be written."""
+    if report is not None:
+        require_writable_file(report, what="report")
+    return load_metadata(absolute(metadata_file)) if metadata_file else None
+
+
+def opened_at(
+    place: Source | None,
+    gallery_folder: str | None,
+    wanted: EncoderChoice,
+    *,
+    dtype: str | None,
+    threads: int | None,
+) -> AbstractContextManager[tuple[Gallery, Encoder]]:
+    """Open the gallery of a source, or the nearest, with its encoder; a source's may be new."""
+    folder = gallery_for(place, gallery_folder)
+    is_known = place is None or is_gallery(folder)
+    return opened(folder, wanted, is_known=is_known, dtype=dtype, threads=threads)
 
 
 @contextmanager

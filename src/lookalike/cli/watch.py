@@ -13,19 +13,18 @@ from types import FrameType
 
 import click
 
-from lookalike.cli.destinations import require_writable_file
 from lookalike.cli.encoder_options import EncoderChoice
 from lookalike.cli.examples import ExampleCommand
 from lookalike.cli.fresh_index import freshen_index
-from lookalike.cli.index import gallery_for, opened, run
+from lookalike.cli.index import checked_files, opened_at, run
 from lookalike.cli.index_summary import show
-from lookalike.cli.options import absolute, gallery_option, logging_options
+from lookalike.cli.options import gallery_option, logging_options
 from lookalike.cli.output import bare_reason, counted, note, printable, say, shown_path
 from lookalike.cli.quantities import DURATION
 from lookalike.cli.update_options import update_options
 from lookalike.encoders import Encoder
 from lookalike.errors import GalleryLocked, NoImagesFound, SourceNotFound
-from lookalike.gallery import Gallery, SourceRecord, is_gallery
+from lookalike.gallery import Gallery, SourceRecord
 from lookalike.images import Source, open_source
 from lookalike.ingest import (
     FileChange,
@@ -33,7 +32,6 @@ from lookalike.ingest import (
     SkippedFile,
     UpdateReport,
     Watcher,
-    load_metadata,
 )
 from lookalike.ingest.updating import refuse_overlap
 from lookalike.ingest.watching.notices import require_watchfiles
@@ -113,15 +111,9 @@ def command(
     if not polls:
         require_watchfiles()
     place = open_source(source) if source is not None else None
-    if report is not None:
-        require_writable_file(report, what="report")
-    metadata = load_metadata(absolute(metadata_file)) if metadata_file else None
-    folder = gallery_for(place, gallery_folder)
-    is_known = place is None or is_gallery(folder)
-    with opened(folder, wanted, is_known=is_known, dtype=dtype, threads=threads) as (
-        gallery,
-        encoder,
-    ):
+    metadata = checked_files(metadata_file, report)
+    at_source = opened_at(place, gallery_folder, wanted, dtype=dtype, threads=threads)
+    with at_source as (gallery, encoder):
         catch_up(gallery, place, encoder, metadata, report)
         teller = Teller(gallery)
         watcher = Watcher(
