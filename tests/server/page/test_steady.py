@@ -299,6 +299,20 @@ def test_paper_holds_the_pictures_in_rows(look):
     assert first == second
 
 
+def test_query_without_its_picture_is_named_however_late_boxes_can_be_drawn(look):
+    page = look()
+    held = []
+    page.route("**/region.js", lambda route: held.append(route))
+    page.route("**/images/2/thumbnail*", lambda route: route.fulfill(status=404))
+    page.evaluate("location.hash = '#p=id:2'")
+    page.wait_for_selector(".query .gone-name")
+    until(page, "document.querySelector('.query .gone-name').innerText === 'Picture 2'")
+    for route in held:
+        route.continue_()
+    page.wait_for_selector(".query .region", state="attached")
+    assert page.locator(".query .gone-name").is_visible()
+
+
 def test_query_is_drawn_again_for_who_is_let_in_again(look):
     page = results(look)
     page.route("**/api/v1/**", lambda route: route.fulfill(status=401, json={"title": "No token"}))

@@ -88,8 +88,8 @@ export class QueryPanel {
       alt: each.kind === "id" ? `Picture ${each.value} of the gallery` : "The picture you gave",
       draggable: "false",
     });
+    const holder = h("div", { class: "query-picture" }, image);
     showPart(image, state.gallery, each, 512);
-    const holder = h("div", { class: "query-picture" });
     // Loaded when a picture is there: the start needs no drawing of boxes.
     const drawn = ({ Region }) => {
       const region = new Region(image, {
@@ -98,9 +98,10 @@ export class QueryPanel {
         onChange: (box) => this.change(at, { region: box }),
         onClick: () => this.openPart(each, at),
       });
-      holder.append(region.cover);
+      holder.prepend(region.cover);
     };
-    import("./region.js").then(drawn, () => holder.append(image));
+    // Without it the picture only cannot be boxed.
+    import("./region.js").then(drawn, () => {});
     return holder;
   }
 
@@ -164,6 +165,7 @@ export class QueryPanel {
 }
 
 // Shows a part's picture; one from outside may be gone, or of a format that only the server reads.
+// The image has to stand somewhere by then: what is said in its place is put beside it.
 export async function showPart(image, gallery, { kind, value }, side) {
   const isOurs = kind === "id";
   const file = isOurs ? null : await keptPicture(value);
