@@ -71,7 +71,7 @@ bench: $(VENV)/.test $(HEAVY)/.done
 	$(BIN)/python bench/quality.py
 	$(BIN)/python bench/evaluation.py
 	$(BIN)/python bench/map_layout.py
-	$(BIN)/python bench/server.py
+	$(HEAVY)/bin/python bench/server.py
 	$(BIN)/python bench/watching.py
 
 $(PEERS)/.done: $(PINS) bench/requirements.txt

@@ -18,9 +18,11 @@ __all__ = ["Asking", "Load", "form_request", "json_request", "load", "one_by_one
 TIMEOUT_S = 60.0
 
 
-def request(method: str, path: str, body: bytes = b"", kind: str = "") -> bytes:
-    """Write a request."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+def request(
+    method: str, path: str, body: bytes = b"", kind: str = "", *, headers: str = ""
+) -> bytes:
+    """Write a request; further headers end each with a line's end."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}"
     if body or method == "POST":
         head += f"Content-Length: {len(body)}\r\n"
     if kind:
@@ -73,6 +75,11 @@ class Load:
         return 1e3 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
+def is_error(status: int) -> bool:
+    """Tell whether an answer is none that was hoped for."""
+    return status >= 300 and status != 304
+
+
 class Asking:
     """One connection."""
 
@@ -90,6 +97,8 @@ class Asking:
         self._writer.write(sent)
         head = await self._reader.readuntil(b"\r\n\r\n")
         status = int(head[9:12])
+        if status == 304:  # without a body, and without a length
+            return status, b""
         lowered = head.lower()
         place = lowered.index(b"content-length:") + 15
         length = int(lowered[place : lowered.index(b"\r\n", place)])
@@ -136,7 +145,7 @@ async def load(
                 asked = time.perf_counter()
                 status, body = await asyncio.wait_for(connection.ask(sent), TIMEOUT_S)
                 done.seconds.append(time.perf_counter() - asked)
-                if status >= 300:
+                if is_error(status):
                     done.errors.append(f"{status} {body[:200]!r}")
                 if on_count is not None:
                     on_count(len(done.seconds))
@@ -160,7 +169,7 @@ async def one_by_one(port: int, requests: Sequence[bytes]) -> tuple[Load, list[b
         status, body = await asyncio.wait_for(connection.ask(sent), TIMEOUT_S)
         done.seconds.append(time.perf_counter() - asked)
         bodies.append(body)
-        if status >= 300:
+        if is_error(status):
             done.errors.append(f"{status} {body[:200]!r}")
     done.wall_s = time.perf_counter() - start
     connection.close()

@@ -1,8 +1,9 @@
-"""What every benchmark prints: the machine, a table, and a JSON file to compare with later."""
+"""What every benchmark prints: a table, the machine and its load; and files to compare with."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,8 +29,11 @@ def shown(value: object) -> str:
 
 
 def publish(name: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Print the table and write ``results/NAME.json``."""
+    """Print the table, and write ``results/NAME.json`` and ``results/NAME.md``."""
     RESULTS.mkdir(exist_ok=True)
-    facts = {"machine": machine(), "rows": list(rows)}
+    load = [round(value, 2) for value in os.getloadavg()]
+    facts = {"machine": machine(), "load": load, "rows": list(rows)}
     (RESULTS / f"{name}.json").write_text(json.dumps(facts, indent=2) + "\n")
-    sys.stdout.write(f"{table(rows)}\n\n{machine()}\n")
+    told = f"{table(rows)}\n\nMeasured on: {machine()}. Load at the end: {load[0]}.\n"
+    (RESULTS / f"{name}.md").write_text(told)
+    sys.stdout.write(told)

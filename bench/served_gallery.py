@@ -1,99 +1,142 @@
-"""A gallery to serve: real pictures and their views in the space of the encoder in the box.
+"""A gallery to serve: real pictures and their views, as files, indexed the ordinary way.
 
     python bench/served_gallery.py [--rows 100000]
 
-As many rows as are asked for: every picture of the shared data, whole, then random views
-of them as bench/views.py makes them. The rows are real embeddings; the files are not kept,
-so that the catalog names pictures that are nowhere. Half of them have a label and a year
-as metadata. An index is tuned, as ``lookalike index`` does for a gallery of that size.
+As many files as are asked for: every picture of the shared data as it is, then random views
+of them as bench/views.py makes them, each in its natural size, as JPEG. They are indexed as
+``lookalike index`` does, tuned index included; every other one has a label and a year as
+metadata. What is there already is not made again, so that an interrupted run goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
-import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
-from first_answer import made_up
-from lookalike.encoders import Encoder, load_encoder, prepare
-from lookalike.gallery import Gallery, NewImage
+from lookalike.encoders import load_encoder
+from lookalike.gallery import Gallery
+from lookalike.ingest import MetadataTable, Progress, add_images
 from lookalike.search.rebuilding import refresh_index
 from reporting import RESULTS
-from views import part_tasks, pictures, view
+from views import part_tasks, pictures, random_view
 
-COMMIT_ROWS, CALL = 2000, 16
+PIECE = 2000
+QUALITY = 90
+FOLDER_FILES = 1000
 LABELS = ("animal", "clothing", "food", "thing", "place")
+JPEG_START = b"\xff\xd8\xff"
+# Other work goes first.
+NICENESS = 10
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
-    ready_gallery(parser.parse_args().rows)
+    rows = parser.parse_args().rows
+    with suppress(OSError):
+        os.nice(NICENESS)
+    sys.stdout.write(f"{ready_gallery(rows)}\n")
 
 
 def ready_gallery(rows: int) -> Path:
-    """Make the gallery, unless a whole one lies there already."""
-    folder = RESULTS / f"served-{rows}.gallery"
+    """Make files and gallery, unless they are whole already; give the gallery's folder."""
+    folder = RESULTS / f"served-{rows}"
+    gallery, whole = folder / "gallery", folder / "whole"
     encoder = load_encoder("builtin")
-    if folder.is_dir():
-        with Gallery.open(folder) as gallery:
-            if gallery.space == encoder.space and len(gallery) >= rows:
-                return folder
-    making = folder.with_suffix(".making")
-    shutil.rmtree(making, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    RESULTS.mkdir(exist_ok=True)
-    with Gallery.create(making, encoder.space) as gallery:
-        fill(gallery, rows, encoder)
-        refresh_index(gallery)
-    making.rename(folder)
-    return folder
+    if whole.exists():
+        with Gallery.open(gallery) as opened:
+            if opened.space == encoder.space:
+                return gallery
+        raise SystemExit(f"{gallery} is of another encoder: move {folder} away, and start again.")
+    files = folder / "pictures"
+    write_files(files, rows)
+    with Gallery.open_or_create(gallery, encoder.space) as opened:
+        report = add_images(
+            opened, files, encoder, metadata=MetadataTable(described(rows)), on_progress=Telling()
+        )
+        refresh_index(opened)
+        sys.stderr.write(f"{len(opened)} images, {len(report.skipped)} left out\n")
+    whole.touch()
+    return gallery
 
 
-def fill(gallery: Gallery, rows: int, encoder: Encoder) -> None:
-    """Embed and commit, a piece at a time."""
+def write_files(folder: Path, rows: int) -> None:
+    """Write the files that are not there yet."""
     known, _ = pictures()
     start = time.perf_counter()
-    with gallery.writer() as writer, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        source = writer.add_source("import", str(RESULTS.resolve() / "views"))
-        for first in range(0, rows, COMMIT_ROWS):
-            tasks = part_tasks(known, first, min(COMMIT_ROWS, rows - first))
-            embeddings = np.concatenate(
-                list(pool.map(lambda part: embedded(encoder, part), calls(tasks)))
-            )
-            images = [described(source.source_id, first + row, row) for row in range(len(tasks))]
-            writer.commit(images=images, embeddings=embeddings)
-            rate = (first + len(tasks)) / (time.perf_counter() - start)
-            sys.stderr.write(f"{first + len(tasks)} rows, {rate:.0f} a second\n")
+    with ThreadPoolExecutor(2) as pool:
+        for first in range(0, rows, PIECE):
+            tasks = part_tasks(known, first, min(PIECE, rows - first))
+            files = [folder / name_of(first + row, data) for row, (data, _) in enumerate(tasks)]
+            for parent in {file.parent for file in files}:
+                parent.mkdir(parents=True, exist_ok=True)
+            list(pool.map(write_file, files, tasks))
+            tell("files", first + len(tasks), start)
 
 
-def calls(tasks: list[tuple[bytes, int | None]]) -> Iterator[list[tuple[bytes, int | None]]]:
-    """Share tasks out in calls of the encoder."""
-    for start in range(0, len(tasks), CALL):
-        yield tasks[start : start + CALL]
+def name_of(number: int, data: bytes) -> str:
+    """Name the file of a picture: a thousand lie in one folder."""
+    suffix = "jpg" if data.startswith(JPEG_START) else "png"
+    return f"{number // FOLDER_FILES:03}/{number:06}.{suffix}"
 
 
-def embedded(encoder: Encoder, part: list[tuple[bytes, int | None]]) -> NDArray[np.float32]:
-    """Embed pictures: whole as they are, or a view of them."""
-    inputs = [
-        prepare(data if seed is None else view(data, seed), encoder)[1] for data, seed in part
-    ]
-    return encoder.encode(np.stack(inputs))
+def write_file(file: Path, task: tuple[bytes, int | None]) -> None:
+    """Write one picture, whole or not at all: as it is, or a view of it."""
+    if file.exists():
+        return
+    data, seed = task
+    partial = file.with_suffix(".part")
+    partial.write_bytes(data if seed is None else view_file(data, seed))
+    partial.rename(file)
 
 
-def described(source_id: int, number: int, row: int) -> NewImage:
-    """Describe a picture that is nowhere; every other one has metadata."""
-    told = {"label": LABELS[number % len(LABELS)], "year": 2000 + number % 25}
-    return replace(made_up(source_id, number, row), metadata=told if number % 2 else {})
+def view_file(data: bytes, seed: int) -> bytes:
+    """Make the file of a random view of a picture, of the same kind."""
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as opened:
+        picture, kind = opened.convert("RGB"), opened.format
+    random_view(picture, seed).save(stream, kind, quality=QUALITY)
+    return stream.getvalue()
+
+
+def described(rows: int) -> dict[str, Mapping[str, object]]:
+    """Give every other picture metadata, by the name of its file."""
+    return {
+        f"{number:06}.{suffix}": {
+            "label": LABELS[number % len(LABELS)],
+            "year": 2000 + number % 25,
+        }
+        for number in range(1, rows, 2)
+        for suffix in ("jpg", "png")
+    }
+
+
+class Telling:
+    """Tells now and then how far indexing is."""
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    def __call__(self, progress: Progress) -> None:
+        """Tell, if it is time."""
+        if progress.done >= self._next:
+            self._next = progress.done + PIECE
+            sys.stderr.write(f"{progress.done} indexed, {progress.rate:.0f} a second\n")
+
+
+def tell(what: str, count: int, start: float) -> None:
+    """Tell how far making files is."""
+    rate = count / (time.perf_counter() - start)
+    sys.stderr.write(f"{count} {what}, {rate:.0f} a second\n")
 
 
 if __name__ == "__main__":

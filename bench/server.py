@@ -1,6 +1,6 @@
 """A server under load: how soon it answers, whether it bears many, whether it grows.
 
-    python bench/server.py [--quick] [--part latency|adding|memory|batching] [--rows 100000]
+    python bench/server.py [--quick] [--part PART]... [--rows 100000]
 
 Asks a real server, which is a process of its own, from this one, over a gallery of real
 embeddings of the encoder in the box (bench/served_gallery.py makes it once; a copy is
@@ -12,10 +12,16 @@ served):
 - adding: 64 clients for a minute, while 1,000 pictures are uploaded, ten at a time;
 - memory: 50,000 requests of all kinds by 16 clients, the server's memory looked at on the way;
 - batching: the answers a second of 32 clients, queries batched or each for itself (a window
-  of 0), in turns on two servers, medians of the rounds.
+  of 0), in turns on two servers, medians of the rounds;
+- command: ``lookalike search`` as a whole process, as bench/command.py says;
+- thumbnails: small pictures and whole ones, as bench/thumbnails.py says;
+- page: until pictures are seen in a browser, as bench/page.py says; left out without one.
 
 Goals on two cores: id, embedding and text below 10 ms and pictures below 60 ms (median);
-no error; flat memory; at least 1.5 times the answers a second.
+no error; flat memory; at least 1.5 times the answers a second; the first picture of an
+answer seen within a second of a cold start of the page. Each part writes its table to
+bench/results/server_PART.md and .json, with the machine's load: on a machine that does
+something else these numbers mean little.
 """
 
 from __future__ import annotations
@@ -25,16 +31,11 @@ import asyncio
 import itertools
 import json
 import random
-import shutil
-import signal
 import statistics
-import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -42,10 +43,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from command import command
 from http_load import Asking, Load, form_request, json_request, load, one_by_one, request
 from lookalike.gallery import Gallery
-from reporting import RESULTS, publish
+from page import page
+from reporting import publish
 from served_gallery import ready_gallery
+from serving import served
+from thumbnails import thumbnails
 from views import SHARED
 
 SEARCH = "/api/v1/galleries/served/search"
@@ -65,9 +70,12 @@ class Size:
     requests: int = 50_000
     rounds: int = 7
     round_s: float = 8.0
+    looks: int = 15
 
 
-QUICK = Size(singles=60, stress_s=8.0, added=60, requests=2000, rounds=3, round_s=2.0)
+QUICK = Size(
+    singles=60, stress_s=8.0, added=60, requests=2000, rounds=3, round_s=2.0, looks=3
+)  # fmt: skip
 
 
 def main() -> None:
@@ -75,16 +83,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--quick", action="store_true", help="a look, not a measurement")
     parser.add_argument("--part", choices=list(PARTS), action="append")
-    parser.add_argument("--as-server", nargs=2, metavar=("GALLERY", "WINDOW_MS"))
     given = parser.parse_args()
-    if given.as_server:
-        be_server(Path(given.as_server[0]), float(given.as_server[1]))
-        return
     size = QUICK if given.quick else Size()
     gallery = ready_gallery(given.rows)
     asked = Requests(gallery)
     for name in given.part or PARTS:
         found = PARTS[name](gallery, asked, size)
+        if not found:
+            continue
         publish(f"server_{name}_quick" if given.quick else f"server_{name}", found)
 
 
@@ -166,87 +172,6 @@ def unlike(data: bytes, number: int) -> bytes:
     left, top = number % 7, number // 7 % 7
     picture.crop((left, top, picture.width - 1, picture.height - 1)).save(stream, "JPEG")
     return stream.getvalue()
-
-
-class Running:
-    """A server in a process of its own."""
-
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
-        self.process = process
-        self.port = port
-
-    @property
-    def memory_mib(self) -> float:
-        """What it holds in memory of its own: files that it maps are not counted."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        [line] = [line for line in status.splitlines() if line.startswith("RssAnon:")]
-        return int(line.split()[1]) / KIB
-
-
-@contextmanager
-def served(gallery: Path, *, window_ms: float = 3.0) -> Iterator[Running]:
-    """Serve a copy of a gallery."""
-    with tempfile.TemporaryDirectory(dir=RESULTS) as folder:
-        copy = Path(folder) / "served.gallery"
-        shutil.copytree(gallery, copy)
-        command = [sys.executable, __file__, "--as-server", str(copy), str(window_ms)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            port = int(process.stdout.readline()) if process.stdout else 0
-            asyncio.run(until_ready(port))
-            yield Running(process, port)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(90)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-async def until_ready(port: int) -> None:
-    """Wait until everything is loaded."""
-    until = time.monotonic() + 120
-    while time.monotonic() < until:
-        connection = await Asking.opened(port)
-        status, _ = await connection.ask(request("GET", "/readyz"))
-        connection.close()
-        if status == 200:
-            return
-        await asyncio.sleep(0.1)
-    raise RuntimeError("the server was not ready in two minutes")
-
-
-def be_server(gallery: Path, window_ms: float) -> None:
-    """Serve until told to stop; write the port once listening."""
-    import socket
-
-    from lookalike.encoders import NetworkEncoder
-    from lookalike.server.running import serve
-    from lookalike.server.settings import ServerSettings
-
-    # The encoder in the box has no text tower.
-    NetworkEncoder.encode_texts = standing_in  # type: ignore[method-assign]
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    settings = ServerSettings({"served": gallery}, port=port, window_ms=window_ms)
-
-    def say(text: str) -> None:
-        sys.stderr.write(f"{text}\n")
-        if not hasattr(say, "has_said"):
-            say.has_said = True  # type: ignore[attr-defined]
-            sys.stdout.write(f"{port}\n")
-            sys.stdout.flush()
-
-    serve(settings, say=say)
-
-
-def standing_in(self: object, texts: Sequence[str], *, template: str | None = None) -> np.ndarray:
-    """Give each text a direction of its own, at once."""
-    dim = self.space.dim  # type: ignore[attr-defined]
-    seeds = [abs(hash(text)) % 2**32 for text in texts]
-    rows = np.stack([np.random.default_rng(seed).normal(size=dim) for seed in seeds])
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 def latency(gallery: Path, asked: Requests, size: Size) -> list[dict[str, object]]:
@@ -402,13 +327,31 @@ def batching(gallery: Path, asked: Requests, size: Size) -> list[dict[str, objec
     return rows
 
 
+def small_pictures(gallery: Path, asked: Requests, size: Size) -> list[dict[str, object]]:
+    """Ask for thumbnails and originals."""
+    return thumbnails(gallery, rounds=size.rounds)
+
+
+def command_line(gallery: Path, asked: Requests, size: Size) -> list[dict[str, object]]:
+    """Type searches."""
+    return command(gallery, runs=size.looks)
+
+
+def seen_page(gallery: Path, asked: Requests, size: Size) -> list[dict[str, object]]:
+    """Look at the page."""
+    return page(gallery, looks=size.looks)
+
+
 def complain(done: Load) -> None:
     """Show what went wrong."""
     for error in done.errors[:5]:
         sys.stderr.write(f"error: {error}\n")
 
 
-PARTS = {"latency": latency, "adding": adding, "memory": memory, "batching": batching}
+PARTS = {
+    "latency": latency, "adding": adding, "memory": memory, "batching": batching,
+    "command": command_line, "thumbnails": small_pictures, "page": seen_page,
+}  # fmt: skip
 
 if __name__ == "__main__":
     main()

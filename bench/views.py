@@ -63,6 +63,13 @@ def view(data: bytes, seed: int | None) -> NDArray[np.uint8]:
         picture = opened.convert("RGB")
     if seed is None:
         return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    return np.asarray(random_view(picture, seed, (SIDE, SIDE)))
+
+
+def random_view(
+    picture: Image.Image, seed: int, size: tuple[int, int] | None = None
+) -> Image.Image:
+    """Crop and change a picture as the seed says; as large as the crop, unless a size is given."""
     dice = np.random.default_rng(seed)
     share, ratio = dice.uniform(0.4, 1.0), np.exp(dice.uniform(-0.25, 0.25))
     width = min(picture.width, picture.width * np.sqrt(share) * ratio)
@@ -70,12 +77,13 @@ def view(data: bytes, seed: int | None) -> NDArray[np.uint8]:
     left = dice.uniform(0, picture.width - width)
     top = dice.uniform(0, picture.height - height)
     box = (left, top, left + width, top + height)
-    small = picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box)
+    size = size or (max(1, round(width)), max(1, round(height)))
+    small = picture.resize(size, Image.Resampling.BICUBIC, box=box)
     if dice.random() < 0.5:
         small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
         small = change(small).enhance(dice.uniform(0.7, 1.3))
-    return np.asarray(small)
+    return small
 
 
 class Network:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+
+from loopback import LoopbackAnswers, answering
 
 COMMIT = "c0ffee" + "0" * 34
 RESOLVE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
@@ -70,18 +70,10 @@ class Hub:
         return {"id": repository, "sha": COMMIT, "siblings": siblings}
 
 
-class Answers(BaseHTTPRequestHandler):
+class Answers(LoopbackAnswers):
     hub: Hub
-    protocol_version = "HTTP/1.1"
 
-    def log_message(self, *args: object) -> None:
-        """Stay quiet."""
-
-    def do_HEAD(self) -> None:
-        self.answer(200, b"")
-
-    def do_GET(self) -> None:
-        path = urlsplit(self.path).path
+    def get(self, path: str) -> None:
         self.hub.asked.append(unquote(path))
         if match := MODEL.fullmatch(path):
             self.describe(*match.groups())
@@ -103,40 +95,21 @@ class Answers(BaseHTTPRequestHandler):
             self.answer(403, b"", code="GatedRepo")
             return
         data = self.hub.serves_instead.get(name, self.hub.repositories[repository][name])
-        start = 0
-        if wanted := self.headers.get("Range"):
-            self.hub.ranges.append(wanted)
-            start = int(wanted.removeprefix("bytes=").partition("-")[0])
+        start = self.wanted_start(self.hub.ranges)
         self.answer(206 if start else 200, data[start:], is_file=True)
 
     def answer(self, status: int, body: bytes, *, code: str = "", is_file: bool = False) -> None:
-        self.send_response(status)
-        if code:
-            self.send_header("X-Error-Code", code)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        limit = self.hub.breaks_after
-        if is_file and limit is not None and len(body) > limit:
-            self.wfile.write(body[:limit])
-            self.wfile.flush()
-            self.connection.shutdown(2)
-            self.close_connection = True
-        else:
-            self.wfile.write(body)
+        headers = {"X-Error-Code": code} if code else {}
+        self.give(status, headers, body, breaks_after=self.hub.breaks_after if is_file else None)
 
 
 @contextmanager
 def running_hub() -> Iterator[Hub]:
     """Serve on a free port of this machine."""
-    handler = type("HubAnswers", (Answers,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    hub = Hub(f"http://127.0.0.1:{server.server_port}")
-    handler.hub = hub  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+
+    class HubAnswers(Answers):
+        """Those of this hub."""
+
+    with answering(HubAnswers) as address:
+        HubAnswers.hub = Hub(address)
+        yield HubAnswers.hub

@@ -11,18 +11,12 @@ import numpy as np
 from PIL import Image
 
 from lookalike.server.uploads import uploads_folder
+from squares import encoded
 
 if TYPE_CHECKING:
     from conftest import Reply, Served
 
 API = "/api/v1"
-
-
-def encoded(colour: tuple[int, int, int], side: int = 12) -> bytes:
-    """Encode a plain square."""
-    stream = BytesIO()
-    Image.new("RGB", (side, side), colour).save(stream, "PNG")
-    return stream.getvalue()
 
 
 # Directions (0, 1, 0) and (0, 1, 1) / sqrt 2: none of the five has them.

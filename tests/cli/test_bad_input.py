@@ -34,7 +34,7 @@ CASES = [
     ("index photos --dtype int8", 2, "'float16', 'float32'"),
     ("index photos --threads 0", 2, "0 is less than 1"),
     ("index photos --metadata nowhere.csv", 2, "There is no metadata file"),
-    ("index photos --metadata note.txt", 2, "of an unknown kind"),
+    ("index photos --metadata photos/red.png", 2, "of an unknown kind"),
     ("index photos --metadata ~nobody/x.csv", 2, "There is no metadata file"),
     ("index photos --report nowhere/r.csv", 2, "there is no folder"),
     ("index photos --report empty", 2, "it is a folder"),
@@ -153,3 +153,26 @@ def test_a_message_with_a_line_break_in_a_name_stays_on_one_line(lookalike, tmp_
     done = lookalike("index", "two\nlines")
     assert done.code == 1
     assert done.err.count("\n") == 1
+
+
+def test_what_may_be_chosen_is_told_on_the_same_line(lookalike):
+    done = lookalike("export", "out")
+    assert done.code == 2
+    assert "Missing option '--format'. Choose from: clip-retrieval, parquet," in done.err
+
+
+def test_a_file_whose_name_begins_with_a_dash_is_told_how_to_be_written(lookalike, indexed):
+    (indexed.parent / "-dash.png").write_bytes((indexed / "red.png").read_bytes())
+    done = lookalike("search", "-dash.png", "--gallery", indexed)
+    assert done.code == 2
+    assert done.err.endswith("--help'; write ./-dash.png for the file of that name.\n")
+    assert lookalike("search", "./-dash.png", "--gallery", indexed).code == 0
+    assert "of that name" not in lookalike("search", "-nosuch.png", "--gallery", indexed).err
+
+
+@pytest.mark.parametrize("words", [["watch"], ["serve", "g"], ["tune"]])
+def test_a_period_is_asked_for_with_an_example_of_one(lookalike, words):
+    option = "--build" if words == ["tune"] else "--rescan"
+    assert "'0' is nothing: write 30s, for example" in lookalike(*words, option, "0s").err.replace(
+        "'0s'", "'0'"
+    )

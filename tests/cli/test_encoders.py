@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 from lookalike.cli import progress
-from lookalike.cli.encoders import listing
+from lookalike.encoders import listing
 from lookalike.encoders.known import known_names
+from lookalike.server.routes.encoders import listed
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +42,14 @@ def test_the_list_as_json_has_the_whole_card(lookalike):
     assert found["architecture"] == "vit_base_patch14_dinov2.lvd142m"
     assert (found["dim"], found["preprocessing"]["size"], found["is_here"]) == (768, 518, False)
     assert found["measured"] is None
+
+
+def test_the_list_and_a_server_say_the_same_in_the_same_words(lookalike):
+    facts = json.loads(lookalike("encoders", "--json").out.splitlines()[0])
+    served = listed(SimpleNamespace(galleries={}))[0]
+    assert served.pop("in_use_by") == []
+    assert {key: facts[key] for key in served} == served
+    assert facts.keys() - served.keys() == {"preprocessing", "measured"}
 
 
 def test_the_list_looks_for_each_encoder_once(lookalike, monkeypatch):

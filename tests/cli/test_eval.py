@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from lookalike.cli.extras import install_line
 from lookalike.evaluation.matrix import evaluating
 
 RED, ORANGE = [(250, 0, 0), (250, 20, 0), (250, 40, 0)], [(250, 160, 0), (250, 180, 0)]
@@ -56,7 +57,7 @@ def test_a_page_that_cannot_be_drawn_is_told_before_the_work(
     monkeypatch.setattr("lookalike.evaluation.reports.figures.can_draw", lambda: False)
     done = lookalike("eval", labelled, "--encoders", encoder, "--report", "--out", "o")
     assert done.code == 1
-    assert "pip install 'lookalike[plot]'" in done.err
+    assert install_line("plot") in done.err
     assert not (tmp_path / "o").exists()
 
 
@@ -245,3 +246,19 @@ def test_file_names_of_any_bytes_reach_the_table(lookalike, tmp_path, paint, enc
     assert done.code == 0
     (result,) = json.loads((tmp_path / "o" / "results.json").read_text())
     assert {each["label"] for each in result["classes"]} == {"red\n", "\udcff"}
+
+
+def test_what_was_kept_is_told_and_measured_again_on_demand(
+    lookalike, labelled, encoder, tmp_path, monkeypatch
+):
+    words = ("eval", labelled, "--encoders", encoder, "--no-report", "--out", "o")
+    assert "kept from before" not in lookalike(*words).err
+    more = lookalike(*words, "--index", "flat,exact")
+    assert "1 result kept from before, 1 measured now; --fresh measures all again.\n" in more.err
+    (flat,) = tmp_path.glob("o/labelled-*/*/flat.json")
+    before = flat.stat().st_mtime_ns
+    fresh = lookalike(*words, "--index", "flat,exact", "--fresh")
+    assert fresh.code == 0
+    assert "kept from before" not in fresh.err
+    assert flat.stat().st_mtime_ns > before
+    assert "kept" not in lookalike(*words, "-q").err

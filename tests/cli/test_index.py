@@ -9,6 +9,7 @@ import re
 
 import pytest
 
+from lookalike.cli import waiting
 from lookalike.gallery import Gallery, is_gallery
 
 SUMMARY = """\
@@ -173,7 +174,10 @@ def test_a_gallery_made_in_vain_is_taken_away_again(lookalike, encoder, tmp_path
     assert not made_before or not list((tmp_path / "g").iterdir())
 
 
-def test_a_gallery_that_somebody_else_fills_is_never_taken_away(lookalike, photos, encoder):
+def test_a_gallery_that_somebody_else_fills_is_never_taken_away(
+    lookalike, photos, encoder, monkeypatch
+):
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0.1)
     lookalike("index", photos, "--encoder", encoder)
     with Gallery.open(photos / ".lookalike") as gallery:
         everything = [image.image_id for image in gallery.images()]
@@ -190,3 +194,76 @@ def test_metadata_that_names_no_picture_is_told(lookalike, indexed):
     done = lookalike("index", str(indexed), "--metadata", str(indexed.parent / "notes.csv"))
     assert done.code == 0
     assert "none of the 1 row of the metadata file names a picture" in done.out
+
+
+def test_rows_without_a_picture_of_their_own_are_told(lookalike, indexed, paint):
+    paint(indexed / "trip" / "red.png", (9, 9, 9))
+    paint(indexed / "home" / "blau.png", (9, 90, 9))
+    paint(indexed / "trip" / "blau.png", (9, 9, 90))
+    (indexed.parent / "notes.csv").write_text(
+        f"file;n\n{indexed}/red.png;1\nblau.png;2\ngone.png;3\nalso/gone.png;4\n"
+        "green.png;5\ngreen.png;6\n"
+    )
+    done = lookalike("index", indexed, "--metadata", "notes.csv")
+    assert "  2 pictures described by the metadata file\n" in done.out
+    assert "  2 rows of the metadata file without a picture: gone.png, ...\n" in done.out
+    assert (
+        "  1 row left out, for several pictures have that file name: blau.png "
+        "(home/blau.png, trip/blau.png); write the path below the source\n"
+    ) in done.out
+    again = "  1 name more than once in the metadata file, the last row counts: green.png\n"
+    assert again in done.out
+    quiet = lookalike("index", indexed, "--metadata", "notes.csv", "-q")
+    assert quiet.out == ""
+
+
+def test_a_removed_picture_comes_back_by_restore(lookalike, indexed):
+    lookalike("remove", "photos/red.png", "--gallery", indexed)
+    (indexed / "red.png").touch()
+    assert lookalike("index", indexed).out.startswith("3 pictures in")
+    refused = lookalike("index", indexed, "--restore", "photos/green.png")
+    assert (refused.code, refused.out) == (2, "")
+    assert "Nothing at photos/green.png was removed by hand" in refused.err
+    assert lookalike("index", indexed, "--restore", "photos/red.png").out.startswith("4 pictures")
+    lookalike("remove", "photos/red.png", "photos/blue.png", "--gallery", indexed)
+    assert lookalike("index", "--gallery", indexed, "--restore", "photos").out.startswith(
+        "4 pictures in"
+    )
+
+
+def test_a_moved_source_is_asked_about_and_followed(lookalike, photos, encoder, tmp_path):
+    lookalike("index", photos, "--encoder", encoder, "--gallery", "g")
+    photos.rename(tmp_path / "new place")
+    asked = lookalike("index", "new place", "--gallery", "g")
+    assert (asked.code, asked.out) == (2, "")
+    assert asked.err == (
+        "lookalike: new place looks like photos, a source of this gallery whose pictures are not "
+        f"there any more: if it was moved, add '--moved-from {photos}', which keeps them as they "
+        "are; if not, --not-moved.\n"
+    )
+    for _ in range(2):  # an interrupted run is started again
+        done = lookalike("index", "new place", "--gallery", "g", "--moved-from", "photos")
+        assert done.out.startswith("4 pictures in g\n")
+        assert "  unchanged  4\n" in done.out
+    assert lookalike("index", "--gallery", "g").out.startswith("4 pictures in g\n")
+
+
+def test_a_place_of_its_own_is_indexed_where_that_is_said(lookalike, photos, encoder, tmp_path):
+    lookalike("index", photos, "--encoder", encoder, "--gallery", "g")
+    photos.rename(tmp_path / "new")
+    done = lookalike("index", "new", "--gallery", "g", "--not-moved")
+    assert done.out.startswith("8 pictures in g\n")
+
+
+@pytest.mark.parametrize("option", [("--moved-from", "photos"), ("--not-moved",)])
+def test_what_tells_of_a_source_needs_one(lookalike, indexed, option):
+    done = lookalike("index", "--gallery", indexed, *option)
+    assert done.code == 2
+    assert "tell of SOURCE: name it" in done.err
+
+
+def test_a_source_is_not_said_to_be_moved_and_not_moved(lookalike, photos, indexed, tmp_path):
+    photos.rename(tmp_path / "new")
+    done = lookalike("index", "new", "--gallery", indexed, "--moved-from", "photos", "--not-moved")
+    assert done.code == 2
+    assert "leave one out" in done.err

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lookalike.cli.extras import install_line
 from lookalike.evaluation.maps import layouts
 
 pytest.importorskip("matplotlib")
@@ -25,9 +26,9 @@ def test_the_gallery_may_be_named_like_anywhere_else(lookalike, indexed, monkeyp
     monkeypatch.chdir(indexed)
     assert lookalike("map", "--layout", "pca", "--out", "m").code == 0
     assert lookalike("map", "--gallery", indexed, "--layout", "pca", "--out", "m").code == 0
-    twice = lookalike("map", indexed, "--gallery", indexed)
-    assert twice.code == 2
-    assert "named twice" in twice.err
+    elsewhere = lookalike("map", indexed, "--gallery", "elsewhere")
+    assert elsewhere.code == 2
+    assert "Two galleries are named" in elsewhere.err
 
 
 def test_the_layout_of_before_is_kept(lookalike, indexed):
@@ -100,7 +101,7 @@ def test_without_what_draws_it_the_picture_is_left_out(lookalike, indexed, tmp_p
     monkeypatch.setattr("lookalike.evaluation.reports.figures.can_draw", lambda: False)
     done = lookalike("map", "photos", "--layout", "pca")
     assert done.code == 0
-    assert "map.png is left out: it needs pip install 'lookalike[plot]'." in done.err
+    assert f"map.png is left out: it needs {install_line('plot')}." in done.err
     assert not (tmp_path / "map" / "map.png").exists()
     assert (tmp_path / "map" / "map.html").exists()
 

@@ -103,15 +103,32 @@ def test_a_home_folder_nobody_knows_is_an_ordinary_name(process):
     assert b"Traceback" not in done.stderr
 
 
+# The program, with so much to do for each picture that it is met in the middle of its work.
+SLOW = """
+import time
+from lookalike.__main__ import main
+from lookalike.ingest import pipeline
+
+def decode(*given, usual=pipeline.decode, **options):
+    time.sleep(0.01)
+    return usual(*given, **options)
+
+pipeline.decode = decode
+main()
+"""
+
+
 class Terminal:
     """A program that believes to run in a terminal; closed, and waited for, at the end."""
 
-    def __init__(self, folder: Path, *words: str | Path) -> None:
+    def __init__(
+        self, folder: Path, *words: str | Path, start: tuple[str, str] = ("-m", "lookalike")
+    ) -> None:
         import pty
 
         self._ours, theirs = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "lookalike", *words],
+            [sys.executable, *start, *words],
             cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
             env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
@@ -178,7 +195,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(
     lookalike(*words)
     for number in range(2000):
         paint(tmp_path / "many" / f"{number}.png", (number % 256, number // 256, 7))
-    terminal = Terminal(tmp_path, *words)
+    terminal = Terminal(tmp_path, *words, start=("-c", SLOW))
     assert terminal.read_until(b"bottleneck: ")
     terminal.process.send_signal(sent)
     assert terminal.finish() == code

@@ -76,3 +76,17 @@ def test_letters_come_in_either_case_and_others_are_refused(lookalike):
     assert (missing.code, wrong.code) == (2, 2)
     assert "Missing argument 'A|B|C|D|E': see 'lookalike reproduce --help'" in missing.err
     assert "there is no system 'Z', use A, B, C, D, E" in wrong.err
+
+
+def test_what_was_kept_is_told_and_measured_again_on_demand(lookalike, data, encoder, tmp_path):
+    words = ("reproduce", "C", "--small", "--data", data, "--encoders", encoder)
+    assert "kept from before" not in lookalike(*words).err
+    (measured,) = tmp_path.glob("reproduce/C/*/measured.json")
+    before = measured.stat().st_mtime_ns
+    again = lookalike(*words)
+    assert "1 result kept from before, 0 measured now; --fresh measures all again.\n" in again.err
+    assert measured.stat().st_mtime_ns == before
+    fresh = lookalike(*words, "--fresh")
+    assert fresh.code == 0
+    assert "kept from before" not in fresh.err
+    assert measured.stat().st_mtime_ns > before

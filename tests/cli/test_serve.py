@@ -13,9 +13,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,8 @@ import pytest
 from PIL import Image
 
 import lookalike as package
+import serving
+from lookalike.cli.extras import install_line
 from lookalike.client.records import find_record
 
 pytest.importorskip("uvicorn")
@@ -31,69 +30,8 @@ pytest.importorskip("uvicorn")
 if os.name != "posix":
     pytest.skip("signals as POSIX has them", allow_module_level=True)
 
-
-@dataclass
-class Running:
-    """A server that runs as a process of its own."""
-
-    process: subprocess.Popen[str]
-    line: str
-    port: int
-
-    def get(self, path: str, **headers: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        try:
-            connection.request("GET", path, headers=headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
-        """Send a signal; return how the process ended, and what it said."""
-        self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=60)
-        return self.process.returncode, out, err
-
-
-Start = Callable[..., Running]
-
-
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the user's tokens and records out of it."""
-    monkeypatch.delenv("LOOKALIKE_TOKENS", raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start ``lookalike serve`` and wait until it says that it is ready."""
-    started: list[subprocess.Popen[str]] = []
-
-    def run(*words: str | Path, host: str = "127.0.0.1") -> Running:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "lookalike", "serve", *map(str, words), "--port", "0"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=tmp_path,
-        )
-        started.append(process)
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            pytest.fail(f"it did not start: {process.communicate()[1]}")
-        found = re.search(r":(\d+)$", line.strip())
-        assert found
-        return Running(process, line.strip(), int(found[1]))
-
-    yield run
-    for process in started:
-        with suppress(OSError):
-            process.kill()
-        process.communicate()
+# Fixtures of both files that start servers.
+own_settings, start = serving.own_settings, serving.start
 
 
 def form(*pictures: bytes) -> tuple[bytes, str]:
@@ -400,7 +338,7 @@ def test_without_its_libraries_the_server_says_what_to_install(lookalike, indexe
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     done = lookalike("serve", indexed)
     assert done.code == 1
-    assert "pip install 'lookalike[server]'" in done.err
+    assert install_line("server") in done.err
 
 
 @pytest.mark.parametrize("name", ["lookalike.server.running", "lookalike.server.settings"])

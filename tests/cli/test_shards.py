@@ -147,11 +147,14 @@ def test_an_import_without_a_space_leaves_no_gallery(lookalike, tmp_path):
 def test_an_interrupted_import_goes_on(tmp_path):
     np.save(tmp_path / "base.npy", np.eye(300, 8, dtype=np.float32) + 1)
     program = (
-        "import sys\n"
+        "import time\n"
+        "from lookalike.cli.main import main\n"
+        "from lookalike.gallery.writing import GalleryWriter\n"
         "from lookalike.ingest.interchange import importing\n"
-        "import lookalike.cli.main, time\n"
         "importing.rows_at_once = lambda dim: 1\n"
-        "lookalike.cli.main.main()\n"
+        "commit = GalleryWriter.commit\n"
+        "GalleryWriter.commit = lambda *a, **k: (time.sleep(0.1), commit(*a, **k))[1]\n"
+        "main()\n"
     )
     words = ("import", "base.npy", "--format", "numpy", "--space", "s", "--gallery", "base")
     command = [sys.executable, "-c", program, *words]

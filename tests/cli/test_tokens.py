@@ -37,7 +37,21 @@ def test_tokens_are_listed_without_their_secrets(lookalike, tmp_path):
     ]
     assert token not in listed.out
     told = lookalike("tokens", "list", "--file", "t.json", "--json").out.splitlines()
-    assert json.loads(told[0]).keys() == {"name", "scope", "created"}
+    assert json.loads(told[0]).keys() == {"name", "scope", "created", "galleries"}
+
+
+def test_a_token_may_be_for_some_galleries(lookalike, tmp_path):
+    words = ["--gallery", "cats", "--gallery", "dogs", "--file", tmp_path / "t.json"]
+    made = lookalike("tokens", "add", "guest", *words)
+    assert "The token of guest may read in cats and dogs only." in made.err
+    assert TokenFile(tmp_path / "t.json").find(made.out.strip()).galleries == ("cats", "dogs")
+    lookalike("tokens", "add", "owner", "--file", "t.json")
+    listed = lookalike("tokens", "list", "--file", "t.json").out.splitlines()
+    shown = {line.split()[0]: line.split()[3:] for line in listed}
+    assert shown == {"guest": ["cats,", "dogs"], "owner": []}
+    told = lookalike("tokens", "list", "--file", "t.json", "--json").out.splitlines()
+    galleries = {one["name"]: one["galleries"] for one in map(json.loads, told)}
+    assert galleries == {"guest": ["cats", "dogs"], "owner": None}
 
 
 def test_a_token_is_withdrawn(lookalike):
@@ -66,6 +80,7 @@ def test_the_users_own_file_is_used_where_none_is_named(lookalike, tmp_path, mon
         (["add", "-x"], "No such option"),
         (["add", "x" * 65], "cannot be the name"),
         (["add", "a", "--scope", "all"], "'read', 'write'"),
+        (["add", "a", "--gallery", "My Cats"], "cannot stand in an address"),
         (["add"], "Missing argument"),
         (["remove", "nobody"], "those there are called phone"),
         (["list", "--file", "broken.json"], "no file of tokens"),

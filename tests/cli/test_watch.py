@@ -14,6 +14,7 @@ import time
 import pytest
 
 from lookalike.cli import watch as watching
+from lookalike.cli.extras import install_line
 from lookalike.gallery import Gallery
 from lookalike.ingest import FileChange, UpdateReport
 
@@ -223,4 +224,4 @@ def test_what_cannot_be_watched(lookalike, photos, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     done = lookalike("watch", "photos")
     assert done.code == 1
-    assert "pip install 'lookalike[watch]'" in done.err
+    assert install_line("watch") in done.err

@@ -113,15 +113,6 @@ def test_the_nearest_name_is_written_as_the_asked_one():
     assert nearest_names("nothing like it") == ()
 
 
-@pytest.fixture(scope="module")
-def libraries() -> None:
-    pytest.importorskip("torch")
-    import torchvision_shim  # noqa: F401
-
-    pytest.importorskip("timm")
-    pytest.importorskip("open_clip")
-
-
 @pytest.mark.usefixtures("libraries")
 @pytest.mark.parametrize("name", ["mobilenetv3-l", "clip-vit-b-32", "siglip-b-16"])
 def test_a_card_states_what_its_library_states(name):

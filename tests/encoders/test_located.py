@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 
 import pytest
 
@@ -73,12 +72,10 @@ def test_a_repository_of_openclip_s_is_looked_up_once(monkeypatch):
 @pytest.mark.parametrize("name", ["timm:resnet26", "openclip:ViT-B-32/some_tag"])
 def test_without_a_hub_and_weights_no_library_is_asked(monkeypatch, name):
     asked = refuse(monkeypatch)
-    started = time.monotonic()
     with pytest.raises(EncoderNotFound, match=f"run `lookalike encoders pull {name}`") as caught:
         source_of(resolved(parse_name(name)))
     assert "no route to host" in str(caught.value)
     assert asked == []
-    assert time.monotonic() - started < 1
 
 
 def test_being_offline_is_told_by_its_variable(monkeypatch):

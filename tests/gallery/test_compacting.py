@@ -107,6 +107,16 @@ def test_compacting_an_emptied_gallery_leaves_no_file(filled: Gallery) -> None:
     assert filled.verify().is_clean
 
 
+def test_a_catalog_of_strangers_deletes_nothing_elsewhere(filled: Gallery) -> None:
+    mine = filled.path.parent / "mine.npy"
+    with filled.writer() as writer:
+        writer.commit(removed=[1, 2, 3])
+        files(filled)[0].rename(mine)
+        writer._connection.execute("UPDATE segments SET file = '../../mine.npy'")
+        assert writer.compact().segments_after == 0
+    assert mine.exists()
+
+
 def test_many_segments_or_many_dead_rows_ask_for_it(filled: Gallery, picture: Any) -> None:
     with filled.writer() as writer:
         assert not writer.needs_compaction

@@ -37,6 +37,19 @@ def test_a_second_writer_is_refused_by_name(
     assert "end it if it is a 'lookalike watch' or 'lookalike serve'." in str(caught.value)
 
 
+def test_the_number_of_the_writer_is_not_written_through_a_link(
+    filled: Gallery, tmp_path: Path
+) -> None:
+    """A gallery may come from anywhere, links and all."""
+    mine = tmp_path / "mine"
+    mine.write_text("what I wrote")
+    (filled.path / "writer.pid").symlink_to(mine)
+    filled.writer().close()
+
+    assert mine.read_text() == "what I wrote"
+    assert not (filled.path / "writer.pid").is_symlink()
+
+
 def test_a_reader_reads_on(filled: Gallery, holder: subprocess.Popen[bytes]) -> None:
     with Gallery.open(filled.path) as reader:
         assert len(reader) == 3

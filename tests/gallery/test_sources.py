@@ -160,3 +160,19 @@ def test_a_removed_source_takes_its_images_along(
 def test_removing_an_unknown_source_is_refused(filled: Gallery) -> None:
     with filled.writer() as writer, pytest.raises(GalleryError, match="no source 9"):
         writer.remove_source(9)
+
+
+def test_a_source_is_elsewhere_from_one_commit_on(filled: Gallery, tmp_path: Path) -> None:
+    before, generation = list(filled.images()), filled.generation
+    with filled.writer() as writer:
+        with pytest.raises(GalleryError, match="no source 9"):
+            writer.move_source(9, str(tmp_path / "new"))
+        with pytest.raises(GalleryError, match="absolute location"):
+            writer.move_source(1, "new")
+        moved = writer.move_source(1, f"{tmp_path / 'new'}{os.sep}")
+    assert moved == SourceRecord(1, "folder", str(tmp_path / "new"))
+    assert filled.sources() == (moved,)
+    assert list(filled.images()) == before
+    assert filled.absolute_path(before[0]) == str(tmp_path / "new" / before[0].path)
+    assert filled.generation == generation + 1
+    assert filled.verify().is_clean

@@ -69,13 +69,13 @@ from lookalike.images import decode
 def tried(path):
     answers = []
     for side in (None, 128):
-        start = time.monotonic()
+        start = time.thread_time()
         try:
             picture = decode(path, shortest_side=side)
             answer = [picture.width, picture.height]
         except ImageError as error:
             answer = str(error)
-        answers.append([answer, time.monotonic() - start])
+        answers.append([answer, time.thread_time() - start])
     return answers
 
 paths = json.load(sys.stdin)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from lookalike.encoders import Encoder, embed
 from lookalike.gallery import Gallery
 from lookalike.images import content_hash
 from lookalike.ingest import UpdateReport, add_images
+from lookalike.ingest.watching import lookout
+from running_watcher import PATIENCE_S, RunningWatcher
 
 # Off by at most half a float16 step below 1.
 FLOAT16_STEP = 2.0**-11
@@ -135,3 +140,41 @@ def counts(report: UpdateReport) -> dict[str, int]:
         "skipped": len(report.skipped),
     }
     return {name: number for name, number in numbers.items() if number}
+
+
+@pytest.fixture
+def watching(
+    gallery: Gallery, photos: Photos, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., AbstractContextManager[RunningWatcher]]:
+    """Watch the folder of pictures, which holds one; wait until the watcher hears."""
+    monkeypatch.setattr(lookout, "TICK_S", 0.1)  # to hear of a wish to stop at once
+
+    @contextmanager
+    def run(
+        location: Any = None, first: str = "first.png", **given: Any
+    ) -> Iterator[RunningWatcher]:
+        if location is None:
+            photos.add(first, 1000)
+            add_images(gallery, photos.folder, encoder)
+        elif location is not False:
+            with gallery.writer() as writer:
+                writer.add_source(*location)
+        running = RunningWatcher(gallery, encoder, **given)
+        looks = running.lookout._compare
+        compared = threading.Event()
+
+        def compare(watched: Any) -> None:
+            looks(watched)
+            compared.set()
+
+        monkeypatch.setattr(running.lookout, "_compare", compare)
+        running.thread.start()
+        try:
+            assert compared.wait(PATIENCE_S)
+            yield running
+        finally:
+            running.stop.set()
+            running.thread.join(PATIENCE_S)
+            assert not running.thread.is_alive()
+
+    return run

@@ -220,8 +220,9 @@ def test_no_kill_loses_what_was_declared_safe(tmp_path, encoder, encoder_name, a
 
 
 def test_an_interrupted_process_says_so_and_the_next_goes_on(
-    tmp_path, encoder, encoder_name, aligned
+    tmp_path, encoder, encoder_name, aligned, monkeypatch
 ):
+    monkeypatch.setenv("PAUSE_S", "0.02")  # the signal comes while much is left to do
     collection = Collection(tmp_path / "photos", random.Random(1))
     collection.add(PICTURES)
     gallery = tmp_path / "gallery"

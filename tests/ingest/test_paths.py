@@ -9,6 +9,7 @@ import pytest
 
 from lookalike.errors import GalleryLocked, NoImagesFound, SourceNotFound
 from lookalike.gallery import Gallery
+from lookalike.images.looking import look_at
 from lookalike.ingest import (
     MetadataTable,
     Shard,
@@ -45,6 +46,23 @@ def at(gallery, photos, encoder, aligned):
 
 def ids(gallery):
     return {image.path: image.image_id for image in gallery.images()}
+
+
+def test_copies_of_copies_are_each_looked_at_once(photos, gallery, at, monkeypatch):
+    for number in range(8):
+        photos.add(f"old/{number}.png", 1)
+        photos.add(f"new/{number}.png", 1)
+    at(photos.folder / "old")
+    looked_at = []
+
+    def counted(source, paths, **given):
+        looked_at.extend(paths)
+        return look_at(source, paths, **given)
+
+    monkeypatch.setattr("lookalike.ingest.source_update.look_at", counted)
+    at(photos.folder / "new")
+    assert sorted(looked_at) == ["new", *(f"old/{number}.png" for number in range(8))]
+    assert len(gallery) == 16
 
 
 def test_new_files_alone_and_in_new_folders(photos, gallery, at):

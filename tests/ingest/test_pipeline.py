@@ -217,7 +217,7 @@ def test_the_last_calls_are_shared_out(many, encoder):
 
 def test_progress_only_goes_forward_and_ends_at_the_total(many, gallery, encoder, monkeypatch):
     monkeypatch.setattr("lookalike.ingest.batch.COMMIT_FILES", 7)
-    monkeypatch.setattr("lookalike.ingest.source_update.TELL_SECONDS", 0)
+    monkeypatch.setattr("lookalike.ingest.source_update.TELL_S", 0)
     told = []
     add_images(gallery, many.folder, encoder, on_progress=told.append)
     for one, following in pairwise(told):
@@ -231,7 +231,7 @@ def test_progress_only_goes_forward_and_ends_at_the_total(many, gallery, encoder
 
 
 def test_progress_is_told_no_more_often_than_anybody_can_look(many, gallery, encoder, monkeypatch):
-    monkeypatch.setattr("lookalike.ingest.source_update.TELL_SECONDS", float("inf"))
+    monkeypatch.setattr("lookalike.ingest.source_update.TELL_S", float("inf"))
     told = []
     add_images(gallery, many.folder, encoder, on_progress=told.append)
     assert [step.done for step in told] == [PICTURES]
@@ -260,7 +260,7 @@ def test_an_encoder_that_fails_ends_the_run_and_keeps_what_is_committed(
 
 
 def test_an_interrupt_commits_what_is_encoded(many, gallery, encoder, aligned, monkeypatch):
-    monkeypatch.setattr("lookalike.ingest.source_update.TELL_SECONDS", 0)
+    monkeypatch.setattr("lookalike.ingest.source_update.TELL_S", 0)
 
     def interrupt(progress):
         if progress.done == 10:

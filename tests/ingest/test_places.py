@@ -343,7 +343,7 @@ def test_a_source_is_removed_even_if_it_is_gone(photos, gallery, encoder, update
     more = second_folder(photos, tmp_path)
     add_images(gallery, more.folder, encoder)
     more.folder.rename(tmp_path / "unplugged")
-    assert remove_source(gallery, str(more.folder)) == 2
+    assert remove_source(gallery, str(more.folder)).images == 2
     assert update_images(gallery, encoder).unchanged == 1
     with pytest.raises(SourceNotFound, match="has no source"):
         remove_source(gallery, str(more.folder))

@@ -7,114 +7,16 @@ import shutil
 import sys
 import threading
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-from lookalike.errors import EncoderError, MissingExtra, StorageFull, UsageError
+from lookalike.errors import MissingExtra, UsageError
 from lookalike.gallery import Gallery
-from lookalike.images import content_hash
 from lookalike.ingest import Watcher, add_images
-from lookalike.ingest.watching import notices, watcher
+from lookalike.ingest.watching import notices, rounds
 from lookalike.search import Searcher
-
-# A bound that a busy machine keeps; what it takes is measured in bench/watching.py.
-PATIENCE_S = 20.0
-SETTLE_S = 0.2
-
-
-@pytest.fixture(autouse=True)
-def quick_ticks(monkeypatch):
-    """Hear of a wish to stop at once."""
-    monkeypatch.setattr(watcher, "TICK_S", 0.1)
-
-
-class Watching:
-    """A watcher that runs on a thread of its own, and what it told."""
-
-    def __init__(self, gallery, encoder, **given):
-        self.gallery = gallery
-        self.reports = []
-        self.problems = []
-        self.updates = 0
-        self.stop = threading.Event()
-        write = given.pop("write", lambda work: work())
-
-        def counted(work):
-            self.updates += 1
-            return write(work)
-
-        self.watcher = Watcher(
-            gallery,
-            encoder,
-            on_report=self.reports.append,
-            on_problem=self.problems.append,
-            write=counted,
-            **{"settle_s": SETTLE_S, "rescan_s": 600.0, **given},
-        )
-        self.thread = threading.Thread(target=self.watcher.run, args=(self.stop,))
-
-    @property
-    def changes(self):
-        """Everything that happened so far."""
-        return [change for report in self.reports for change in report.changes]
-
-    @property
-    def last(self):
-        """What happened last."""
-        return self.changes[-1].what if self.changes else None
-
-    @property
-    def files(self):
-        """Which file is which image."""
-        return {image.path: image.image_id for image in self.gallery.images()}
-
-    def until(self, is_true):
-        """Wait for something to become true."""
-        end = time.monotonic() + PATIENCE_S
-        while not is_true():
-            assert time.monotonic() < end, (self.files, self.changes, self.problems)
-            assert self.thread.is_alive()
-            time.sleep(0.02)
-
-    def until_files(self, *paths):
-        """Wait until the gallery holds these files and no others."""
-        self.until(lambda: set(self.files) == set(paths))
-        return self.files
-
-
-@pytest.fixture
-def watching(gallery, photos, encoder):
-    """Watch the folder of pictures, which holds one; wait until the watcher hears."""
-
-    @contextmanager
-    def run(location=None, first="first.png", **given):
-        if location is None:
-            photos.add(first, 1000)
-            add_images(gallery, photos.folder, encoder)
-        elif location is not False:
-            with gallery.writer() as writer:
-                writer.add_source(*location)
-        running = Watching(gallery, encoder, **given)
-        looks = running.watcher._compare
-        compared = threading.Event()
-
-        def compare(watched):
-            looks(watched)
-            compared.set()
-
-        running.watcher._compare = compare
-        running.thread.start()
-        try:
-            assert compared.wait(PATIENCE_S)
-            yield running
-        finally:
-            running.stop.set()
-            running.thread.join(PATIENCE_S)
-            assert not running.thread.is_alive()
-
-    return run
+from running_watcher import SETTLE_S, RunningWatcher
 
 
 def mute(monkeypatch):
@@ -141,30 +43,6 @@ def test_what_was_written_is_found_by_a_searcher(photos, watching, encoder, gall
     with watching() as running, Searcher(gallery, encoder) as searcher:
         file = photos.add("a.png", 7)
         running.until(lambda: searcher.search(file, k=1)[0].path == str(file))
-
-
-def test_half_written_files_wait(photos, watching, tmp_path):
-    whole = photos.add("first.png", 1000).read_bytes() + bytes(20_000)
-    with watching(settle_s=0.5) as running:
-        with open(photos.folder / "slow.png", "wb") as file:
-            for start in range(0, len(whole), len(whole) // 8):
-                file.write(whole[start : start + len(whole) // 8])
-                file.flush()
-                time.sleep(0.15)
-        running.until_files("first.png", "slow.png")
-    assert running.updates == 1
-    assert all(not report.skipped for report in running.reports)
-    (image,) = [image for image in running.gallery.images() if image.path == "slow.png"]
-    assert image.content_hash == content_hash(whole)
-
-
-def test_a_file_that_stalled_half_written_is_taken_when_it_is_whole(photos, watching):
-    whole = photos.add("first.png", 1000).read_bytes()
-    with watching() as running:
-        (photos.folder / "a.png").write_bytes(whole[:40])
-        running.until(lambda: any(report.skipped for report in running.reports))
-        (photos.folder / "a.png").write_bytes(whole)
-        running.until_files("first.png", "a.png")
 
 
 def test_editors_write_beside_and_rename(photos, watching):
@@ -206,7 +84,7 @@ def test_a_folder_that_moves_keeps_its_images(photos, watching):
 
 
 def test_a_burst_is_taken_in_large_batches(photos, watching, monkeypatch):
-    monkeypatch.setattr(watcher, "MOST_AT_A_TIME", 500)
+    monkeypatch.setattr(rounds, "MOST_AT_A_TIME", 500)
     with watching() as running:
         for number in range(1200):
             photos.write(f"{number % 7}/{number}.png", photos_bytes(number % 900 + 1))
@@ -216,7 +94,7 @@ def test_a_burst_is_taken_in_large_batches(photos, watching, monkeypatch):
 
 
 def test_a_moved_flood_is_renamed_over_several_batches(photos, watching, monkeypatch):
-    monkeypatch.setattr(watcher, "MOST_AT_A_TIME", 7)
+    monkeypatch.setattr(rounds, "MOST_AT_A_TIME", 7)
     with watching() as running:
         for number in range(1, 31):
             photos.add(f"a/{number}.png", number)
@@ -273,25 +151,17 @@ def test_the_gallerys_own_folder_makes_no_endless_loop(photos, encoder, tmp_path
     photos.add("first.png", 1000)
     with Gallery.create(photos.folder / ".lookalike", encoder.space) as inside:
         add_images(inside, photos.folder, encoder)
-        running = Watching(inside, encoder)
+        running = RunningWatcher(inside, encoder)
         running.thread.start()
         time.sleep(0.5)
         photos.add("a.png", 1)
         running.until_files("first.png", "a.png")
         time.sleep(1.0)
-        watched = running.watcher._notices.folders
+        watched = running.lookout._notices.folders
         running.stop.set()
         running.thread.join()
     assert running.updates == 1
     assert watched == (str(photos.folder),)
-
-
-def test_what_a_commit_of_somebody_else_took_is_not_taken_again(photos, watching, gallery, encoder):
-    with watching(settle_s=1.0) as running:
-        photos.add("a.png", 1)
-        add_images(gallery, photos.folder, encoder)
-        time.sleep(2.0)
-    assert running.updates == 0
 
 
 def test_a_glob_is_watched(photos, watching):
@@ -335,7 +205,7 @@ def test_a_source_that_is_added_later_is_watched(photos, watching, gallery, enco
     more.add("x.png", 8)
     with watching() as running:
         add_images(gallery, more.folder, encoder)
-        running.until(lambda: str(more.folder) in running.watcher._notices.folders)
+        running.until(lambda: str(more.folder) in running.lookout._notices.folders)
         more.add("y.png", 9)
         running.until_files("first.png", "x.png", "y.png")
 
@@ -347,7 +217,7 @@ def test_a_picture_that_moves_to_another_source_is_not_embedded_again(
     more.add("x.png", 8)
     with watching() as running:
         add_images(gallery, more.folder, encoder)
-        running.until(lambda: str(more.folder) in running.watcher._notices.folders)
+        running.until(lambda: str(more.folder) in running.lookout._notices.folders)
         photos.add("kept.png", 3)
         running.until(lambda: len(running.files) == 3)
         os.replace(photos.folder / "first.png", more.folder / "first.png")
@@ -357,46 +227,12 @@ def test_a_picture_that_moves_to_another_source_is_not_embedded_again(
 
 def test_only_the_chosen_sources_are_watched(photos, watching):
     with watching(watches=lambda record: True) as running:
-        running.watcher._watches = lambda record: False
-        running.watcher._generation = -1
-        running.until(lambda: running.watcher._sources == {})
+        running.lookout._watches = lambda record: False
+        running.lookout._generation = -1
+        running.until(lambda: running.lookout._sources == {})
         photos.add("a.png", 1)
         time.sleep(1.0)
         assert set(running.files) == {"first.png"}
-
-
-def test_a_root_that_goes_away_and_comes_back(photos, watching, tmp_path):
-    with watching() as running:
-        photos.folder.rename(tmp_path / "unplugged")
-        running.until(lambda: len(running.problems) == 1)
-        time.sleep(3 * SETTLE_S)
-        assert set(running.files) == {"first.png"}
-        (tmp_path / "unplugged").rename(photos.folder)
-        running.until(lambda: len(running.problems) == 2)
-        photos.add("a.png", 1)
-        running.until_files("first.png", "a.png")
-    gone = f"{photos.folder} is not there. Nothing of it is forgotten, and it is watched again"
-    assert running.problems[0] == f"{gone} when it can be."
-    assert "is there again" in running.problems[1]
-
-
-def test_an_emptied_root_is_taken_for_an_unplugged_drive(photos, watching):
-    with watching() as running:
-        photos.delete("first.png")
-        running.until(lambda: running.problems != [])
-        assert set(running.files) == {"first.png"}
-        photos.add("other.png", 2)
-        running.until(lambda: "other.png" in running.files)
-
-
-def test_another_root_under_the_same_name(photos, watching, tmp_path):
-    with watching() as running:
-        photos.folder.rename(tmp_path / "old")
-        photos.folder.mkdir()
-        photos.add("a.png", 1)
-        running.until_files("a.png")
-        photos.add("b.png", 2)
-        running.until_files("a.png", "b.png")
 
 
 def test_the_systems_limit_is_told_once_and_looking_goes_on(photos, watching, monkeypatch):
@@ -451,7 +287,7 @@ def test_every_tenth_rescan_finds_what_changed_in_place(photos, watching, monkey
     with watching(rescan_s=0.1) as running:
         file.write_bytes(photos_bytes(5))
         running.until(lambda: [change.what for change in running.changes] == ["changed"])
-    assert running.watcher._rescans >= 10
+    assert running.lookout._rescans >= 10
 
 
 def test_a_rescan_looks_at_folders_and_not_at_files(photos, watching, monkeypatch):
@@ -464,71 +300,12 @@ def test_a_rescan_looks_at_folders_and_not_at_files(photos, watching, monkeypatc
     with watching() as running:
         running.until(lambda: len(running.files) == 30)
         os.utime(photos.folder, (old, old))
-        (watched,) = running.watcher._sources.values()
+        (watched,) = running.lookout._sources.values()
         watched.compare()
         listed = []
         monkeypatch.setattr(type(watched), "relist", lambda self, folder: listed.append(folder))
         assert watched.changed_folders() == []
     assert listed == []
-
-
-def test_another_writer_keeps_it_waiting(photos, watching, gallery):
-    with watching() as running:
-        with gallery.writer():
-            photos.add("a.png", 1)
-            running.until(lambda: running.updates >= 1)
-        running.until_files("first.png", "a.png")
-    assert running.problems == []
-
-
-def test_a_full_disk_is_told_and_tried_again(photos, watching, monkeypatch):
-    monkeypatch.setattr(watcher, "FULL_AGAIN_S", 0.3)
-    fails = [True, True]
-
-    def write(work):
-        if fails:
-            fails.pop()
-            raise StorageFull("There is no room left.")
-        return work()
-
-    with watching(write=write) as running:
-        photos.add("a.png", 1)
-        running.until_files("first.png", "a.png")
-    assert len(running.problems) == 2
-    assert "no room left" in running.problems[0]
-    assert running.problems[1] == "The gallery can be written again."
-
-
-def test_one_picture_that_ends_the_encoder_does_not_keep_the_others(
-    photos, watching, encoder, monkeypatch
-):
-    red, green, blue = np.random.default_rng(13).integers(10, 256, 3).tolist()
-    encode = type(encoder).encode
-
-    def failing(self, pixels):
-        if (pixels[:, 4, 4] == (red, green, blue)).all(axis=1).any():
-            raise EncoderError("It ran out of everything.")
-        return encode(self, pixels)
-
-    monkeypatch.setattr(type(encoder), "encode", failing)
-    with watching() as running:
-        for number in range(10, 17):
-            photos.add(f"{number}.png", number)
-        running.until(lambda: len(running.files) == 7 and running.problems != [])
-    assert "13.png" not in running.files
-    assert running.problems == [
-        f"{photos.folder / '13.png'} was left out: It ran out of everything."
-    ]
-
-
-def test_unreadable_files_are_told_once(photos, watching):
-    with watching() as running:
-        photos.write("broken.png", b"no picture")
-        running.until(lambda: running.reports != [])
-        photos.add("a.png", 1)
-        running.until(lambda: "a.png" in running.files)
-    skipped = [item.path for report in running.reports for item in report.skipped]
-    assert skipped == [str(photos.folder / "broken.png")]
 
 
 @pytest.mark.skipif(os.name != "posix" or sys.platform == "darwin", reason="names are bytes")
@@ -552,18 +329,6 @@ def test_hidden_files_galleries_and_links_out_are_left_alone(photos, watching, e
         running.until(lambda: "last.png" in running.files)
         time.sleep(3 * SETTLE_S)
     assert set(running.files) <= {"first.png", "last.png"}
-
-
-def test_stopping_in_the_middle_of_a_flood(photos, watching, gallery, monkeypatch):
-    monkeypatch.setattr("lookalike.ingest.source_update.TELL_SECONDS", 0.0)
-    with watching() as running:
-        running.watcher._on_progress = lambda progress: progress.done > 3 and running.stop.set()
-        for number in range(1, 60):
-            photos.add(f"{number}.png", number)
-        running.thread.join(PATIENCE_S)
-        assert not running.thread.is_alive()
-    assert gallery.verify().is_clean
-    assert 1 < len(running.files) < 60
 
 
 def test_updates_run_where_the_caller_wants(photos, watching):
@@ -591,4 +356,4 @@ def test_many_new_folders_cost_few_threads(photos, watching):
         for number in range(1, 13):
             photos.add(f"{number}/b.png", number + 20)
         running.until(lambda: len(running.files) == 25)
-        assert len(running.watcher._notices._sets) <= notices.MOST_SETS
+        assert len(running.lookout._notices._sets) <= notices.MOST_SETS

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from lookalike.encoders import Encoder
 from lookalike.gallery import Gallery
 from lookalike.ingest import MetadataTable, add_images
 from lookalike.search import Searcher
+from squares import encoded
 
 # The tiny encoder's embedding is the direction of (red, 2 green, 4 blue). To
 # red, (1, 0, 0), the scores are the first numbers.
@@ -23,13 +22,6 @@ COLOURS = {
     "grey.png": (204, 102, 51),  # (1, 1, 1) / sqrt 3 = 0.5774
     "blue.png": (0, 0, 200),  # (0, 0, 1)
 }
-
-
-def encoded(colour: tuple[int, int, int], side: int = 12) -> bytes:
-    """Encode a plain square."""
-    stream = BytesIO()
-    Image.new("RGB", (side, side), colour).save(stream, "PNG")
-    return stream.getvalue()
 
 
 @pytest.fixture

@@ -18,37 +18,16 @@ from lookalike import Feedback, Query, QueryPart, Searcher
 from lookalike.errors import ImageNotInGallery, UsageError
 from lookalike.gallery import Gallery
 from lookalike.index import IndexConfig, SearchParams
-from lookalike.vectors import EmbeddingSpace, unit_rows
+from lookalike.vectors import EmbeddingSpace
+from reading_encoder import ReadingEncoder
 from turns import STORED
 
 BLUE, GREY, ORANGE, COPY, RED = 1, 2, 3, 4, 5
 
-WORDS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "a photo of red": (0, 1, 1)}
-
-
-class Worded:
-    """The mean-colour encoder with a text tower that knows four texts."""
-
-    def __init__(self, encoder):
-        self._encoder = encoder
-        self.asked = []
-        self.encoded = []
-
-    def __getattr__(self, name):
-        return getattr(self._encoder, name)
-
-    def encode(self, pixels):
-        self.encoded.append(len(pixels))
-        return self._encoder.encode(pixels)
-
-    def encode_texts(self, texts, *, template=None):
-        self.asked.append(list(texts))
-        return unit_rows(np.array([WORDS[text] for text in texts], dtype=np.float32))
-
 
 @pytest.fixture
 def worded(encoder):
-    return Worded(encoder)
+    return ReadingEncoder(encoder)
 
 
 @pytest.fixture
@@ -222,7 +201,7 @@ def test_a_text_beside_a_picture(reader, photos):
 
 def test_a_text_is_put_into_its_template(reader, worded):
     results = reader.search(Query(text("red"), template="a photo of {}"))
-    assert worded.asked == [["a photo of red"]]
+    assert worded.texts == [["a photo of red"]]
     assert ids(results)[0] == GREY  # (0, 1, 1) / sqrt 2
 
 
@@ -233,8 +212,8 @@ def test_all_texts_are_encoded_at_once_and_all_pictures_too(reader, worded, phot
         Query([text("green"), text("red")], template=None),
     ]
     together = reader.search_many(queries)
-    assert worded.asked == [["blue", "green", "red"]]
-    assert worded.encoded == [3]
+    assert worded.texts == [["blue", "green", "red"]]
+    assert worded.batches == [3]
     assert together == [reader.search(query) for query in queries]
 
 

@@ -12,34 +12,14 @@ from PIL import Image
 from lookalike.errors import ImageUnreadable, UsageError
 from lookalike.search import Query, QueryPart, Searcher, reading
 from lookalike.search.recent import RecentRows
-from lookalike.vectors import unit_rows
+from reading_encoder import ReadingEncoder
 
 BLUE, GREY, ORANGE, COPY, RED = 1, 2, 3, 4, 5
 
 
-class Counting:
-    """The mean-colour encoder; notes how many pictures and which texts it was given."""
-
-    def __init__(self, encoder):
-        self._encoder = encoder
-        self.encoded = []
-        self.texts = []
-
-    def __getattr__(self, name):
-        return getattr(self._encoder, name)
-
-    def encode(self, pixels):
-        self.encoded.append(len(pixels))
-        return self._encoder.encode(pixels)
-
-    def encode_texts(self, texts, *, template=None):
-        self.texts.append(list(texts))
-        return unit_rows(np.ones((len(texts), 3), dtype=np.float32))
-
-
 @pytest.fixture
 def counting(encoder):
-    return Counting(encoder)
+    return ReadingEncoder(encoder)
 
 
 @pytest.fixture
@@ -119,7 +99,7 @@ class TestRemembering:
     def test_the_same_picture_is_encoded_once(self, counted, counting, photos, square):
         data = square((200, 0, 0))
         answers = counted.search_many([data, data, str(photos / "red.png"), RED], 2)
-        assert counting.encoded == [1]
+        assert counting.batches == [1]
         assert answers[0] == answers[1] == answers[2]
         assert counted.search(data, 4) == Searcher(counted.gallery, counting).search(data, 4)
 
@@ -131,7 +111,7 @@ class TestRemembering:
         for region, found in [("0,0,10,10", COPY), ("10,0,10,10", BLUE), ("0,0,10,10", COPY)]:
             query = Query(QueryPart(picture=stream.getvalue(), region=region))
             assert counted.search(query)[0].image_id == found
-        assert counting.encoded == [1, 1]
+        assert counting.batches == [1, 1]
 
     def test_a_text_is_another_in_another_template(self, counted, counting):
         for template in (None, "a photo of {}", None):
@@ -146,13 +126,13 @@ class TestRemembering:
         assert counted.search(str(file))[0].image_id == COPY
         file.write_bytes(square((0, 0, 200)))
         assert counted.search(str(file))[0].image_id == BLUE
-        assert counting.encoded == [1, 1]
+        assert counting.batches == [1, 1]
 
     def test_pixels_in_memory_are_encoded_each_time(self, counted, counting):
         red = np.full((12, 12, 3), (200, 0, 0), dtype=np.uint8)
         counted.search_many([red, red])
         counted.search(red)
-        assert counting.encoded == [2, 1]
+        assert counting.batches == [2, 1]
 
     def test_the_least_recent_is_forgotten(self):
         recent = RecentRows(2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -107,6 +106,13 @@ def test_a_source_removed_in_between_leaves_no_hits(searcher, gallery, photos, m
     assert len(searcher.search(RED)) == 0
 
 
+def test_a_search_does_not_wait_for_the_writer(searcher, gallery):
+    with gallery.writer() as writer:
+        writer.commit(removed=[1])
+        found = paths(searcher.search(RED, 4, min_score=0.5))
+    assert found == ["red copy.png", "red.png", "orange.png", "grey.png"]
+
+
 def test_searches_are_answered_while_a_writer_never_rests(gallery, encoder, photos, square):
     """Half of the pictures come and go; the other half has to be found each time."""
     stop = threading.Event()
@@ -125,24 +131,19 @@ def test_searches_are_answered_while_a_writer_never_rests(gallery, encoder, phot
             commits.append(number)
 
     def ask(searcher):
-        durations = []
         while len(commits) < 25:
-            start = time.monotonic()
             found = paths(searcher.search(RED, 4, min_score=0.5))
-            durations.append(time.monotonic() - start)
             assert found == ["red copy.png", "red.png", "orange.png", "grey.png"]
-        return max(durations)
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
         searcher = Searcher(gallery, encoder)
         with ThreadPoolExecutor(3) as pool:
-            slowest = max(pool.map(ask, [searcher] * 3))
+            list(pool.map(ask, [searcher] * 3))
     finally:
         stop.set()
         writer.join(30)
-    assert slowest < 5
     assert gallery.verify().is_clean
 
 

@@ -11,12 +11,10 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from lookalike.encoders import Encoder
 from lookalike.gallery import Gallery
@@ -27,6 +25,7 @@ uvicorn = pytest.importorskip("uvicorn")
 pytest.importorskip("fastapi")
 
 from lookalike.server.safety.connections import GuardedProtocol  # noqa: E402
+from squares import encoded  # noqa: E402
 
 # The tiny encoder's embedding is the direction of (red, 2 green, 4 blue). To
 # red, (1, 0, 0), the scores are the first numbers.
@@ -41,13 +40,6 @@ COLOURS = {
 IDS = {name: position for position, name in enumerate(sorted(COLOURS), start=1)}
 
 API = "/api/v1"
-
-
-def encoded(colour: tuple[int, int, int], side: int = 12) -> bytes:
-    """Encode a plain square."""
-    stream = BytesIO()
-    Image.new("RGB", (side, side), colour).save(stream, "PNG")
-    return stream.getvalue()
 
 
 @dataclass(frozen=True)

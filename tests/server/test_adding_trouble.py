@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import threading
 from collections.abc import Callable
@@ -17,7 +18,9 @@ from lookalike.encoders import Encoder
 from lookalike.errors import StorageFull
 from lookalike.gallery import Gallery
 from lookalike.ingest import add_images
+from lookalike.server.forms import PicturePiece
 from lookalike.server.uploads import adding, desk, inbox, uploads_folder
+from lookalike.server.uploads.receiving import ReceivedForm
 from uploading import API, CYAN, GREEN, OLIVE, ended, files_of, names_of, pictures, sent, until
 
 if TYPE_CHECKING:
@@ -38,6 +41,22 @@ def test_a_full_disk_while_receiving_is_said_and_nothing_is_lost(
     assert "no room left" in answer.json()["detail"]
     assert files_of(served) == []
     assert served.gallery.verify().is_clean
+
+
+def test_what_a_thread_still_writes_when_a_request_was_given_up_is_not_kept(
+    tmp_path: Path,
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        form = ReceivedForm(lambda: tmp_path / f"{len(form.files)}", pool)
+        asyncio.run(form.take([PicturePiece("a.png", b"1")]))
+        begun = [file.name for file in tmp_path.iterdir()]
+        form.discard()
+        asyncio.run(
+            form.take([PicturePiece("a.png", b"2", is_last=True), PicturePiece("b.png", b"3")])
+        )
+
+    assert begun == ["0"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_while_taking_in_refuses_all_of_the_request(
@@ -88,7 +107,7 @@ def test_a_file_system_without_links_keeps_uploads_too(
 
     assert [answer.status for answer in answers] == [201, 201]
     assert refused.status == 403
-    assert names_of(served) == ["green-2.png", "green.png"]
+    assert names_of(served) == ["green (2).png", "green.png"]
 
 
 def test_what_is_just_being_kept_is_not_taken_for_left_over(
@@ -147,11 +166,13 @@ def test_a_gallery_that_was_removed_takes_nothing_and_is_not_made_again(
 def test_another_gallery_in_its_place_is_left_alone(
     served: Served, photos: Path, encoder: Encoder, tmp_path: Path
 ) -> None:
-    served.gallery.path.rename(tmp_path / "elsewhere")
-    with Gallery.create(served.gallery.path, encoder.space) as other:
+    with Gallery.create(tmp_path / "other", encoder.space) as other:
         add_images(other, photos, encoder)
         with other.writer() as writer:  # the two were made within one second, perhaps
             writer._connection.execute("UPDATE settings SET value = '' WHERE key = 'created'")
+    served.gallery.path.rename(tmp_path / "elsewhere")
+    (tmp_path / "other").rename(served.gallery.path)
+    with Gallery.open(served.gallery.path) as other:
         answers = [
             sent(served, ("green.png", GREEN)),
             served.delete(f"{served.base}/images/1"),
@@ -251,7 +272,7 @@ def test_what_waits_when_the_server_stops_is_added_at_its_next_start(
 ) -> None:
     served = serve()
     with monkeypatch.context() as patched:
-        patched.setattr(served.server.jobs, "_put", lambda *_, **__: True)
+        patched.setattr(served.server.jobs._lines, "put", lambda *_, **__: True)
         answer = sent(served, ("green.png", GREEN), wait=0, metadata='{"label": "late"}')
     served.server.jobs.close()
     again = serve()

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
 from PIL import Image
 
 from lookalike import Client, errors
+from lookalike.client import AddProgress
+from lookalike.client.saving import numbered_name
 from lookalike.client.sending import query_groups
 from lookalike.search import Query, QueryPart
+from squares import encoded
 
 
-def encoded(colour, side=12):
-    stream = BytesIO()
-    Image.new("RGB", (side, side), colour).save(stream, "PNG")
-    return stream.getvalue()
+def received(served):
+    """Count the bytes of bodies that the server has received."""
+    text = served.get("/metrics").body.decode()
+    [line] = [line for line in text.splitlines() if line.startswith("lookalike_received_bytes")]
+    return float(line.split()[-1])
 
 
 @pytest.fixture
@@ -75,6 +81,97 @@ def test_many_pictures_go_in_portions(client, monkeypatch):
     for job in report.jobs:
         assert client.wait(job, timeout=20).state == "done"
     assert len(client) == 10
+
+
+def test_how_far_adding_is(client, monkeypatch):
+    monkeypatch.setattr("lookalike.client.adding.PORTION_FILES", 2)
+    seen = []
+    report = client.add((encoded((200, 9 * step, 7)) for step in range(5)), on_progress=seen.append)
+    assert report.added == 5
+    assert [told.sent for told in seen[:3]] == [2, 4, 5]
+    assert {told.total for told in seen} == {5}
+    assert seen[-1] == AddProgress(5, 5, 5)
+
+
+def test_adding_is_taken_up_again_where_it_broke_off(client, tmp_path, monkeypatch, served):
+    monkeypatch.setattr("lookalike.client.adding.PORTION_FILES", 2)
+    files = [tmp_path / f"{step}.png" for step in range(4)]
+    for step, file in enumerate(files):
+        file.write_bytes(encoded((200, 9 * step, 7)))
+    first = client.add(files[:3])
+    before = received(served)
+    again = client.add(files, skip_known=True)
+    assert [picture.status for picture in again.pictures] == ["already_there"] * 3 + ["added"]
+    assert again.image_ids[:3] == first.image_ids
+    assert [picture.name for picture in again.pictures] == [file.name for file in files]
+    assert len(again.jobs) == 1
+    # One file, with its frame: not four.
+    assert received(served) - before < files[3].stat().st_size + 400
+
+
+def test_where_a_portion_holds_nothing_of_use_the_others_are_added(client, monkeypatch):
+    monkeypatch.setattr("lookalike.client.adding.PORTION_FILES", 2)
+    report = client.add([b"no", b"none", encoded((200, 9, 7))])
+    assert [picture.status for picture in report.pictures] == ["refused", "refused", "added"]
+    assert "unknown kind of file" in report.pictures[1].reason
+
+
+def test_a_later_file_that_is_not_there_is_told_before_anything_is_sent(
+    client, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("lookalike.client.adding.PORTION_FILES", 1)
+    with pytest.raises(errors.SourceNotFound, match="cannot be sent"):
+        client.add([encoded((1, 2, 3)), tmp_path / "none.png"])
+    assert client.jobs() == []
+
+
+def test_files_and_small_pictures_are_saved(client, photos, tmp_path):
+    into = client.save_original(1, tmp_path)
+    assert into == tmp_path / "1.png"
+    assert into.read_bytes() == (photos / "blue.png").read_bytes()
+    small = client.save_thumbnail(1, tmp_path / "small.jpg", side=64)
+    assert small.read_bytes() == client.thumbnail(1, side=64)
+    assert client.save_thumbnail(2, str(tmp_path)) == tmp_path / "2.jpg"
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("a.JPG", "1.JPG"),
+        ("a.png/../b.gif", "1.gif"),
+        ("a.lnk", "1"),
+        ("a.jp\0g", "1"),
+        ("a.desktop", "1"),
+        ("../../a", "1"),
+    ],
+)
+def test_a_server_names_no_file_but_by_a_pictures_ending(client, told, name):
+    assert numbered_name(replace(client.image(1), path=told)) == name
+
+
+def test_nothing_is_left_of_what_could_not_be_saved(client, tmp_path):
+    target = tmp_path / "kept.jpg"
+    target.write_bytes(b"before")
+    with pytest.raises(errors.ImageNotInGallery):
+        client.save_original(99, target)
+    with pytest.raises(FileNotFoundError):
+        client.save_original(1, tmp_path / "nowhere" / "a.png")
+    assert target.read_bytes() == b"before"
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_disk_that_is_full_is_not_blamed_on_the_server(client, tmp_path, monkeypatch):
+    class Full(BytesIO):
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+    @contextmanager
+    def opened(file):
+        yield Full()
+
+    monkeypatch.setattr("lookalike.client.client.whole_file", opened)
+    with pytest.raises(OSError, match="No space left"):
+        client.save_original(1, tmp_path)
 
 
 def test_where_no_picture_can_be_used_that_is_an_error(client):

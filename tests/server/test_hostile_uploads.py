@@ -151,6 +151,43 @@ def test_names_of_uploads_lead_nowhere(served, tmp_path, name):
     assert {file for file in tmp_path.rglob("*") if "colours.gallery" not in str(file)} == before
 
 
+def part(disposition: str, data: bytes = b"", more: bytes = b"") -> bytes:
+    head = f"--x\r\nContent-Disposition: form-data; {disposition}\r\n".encode()
+    return head + more + b"\r\n" + data + b"\r\n"
+
+
+PICTURE = part('name="picture"; filename="a.png"', png_head(9, 9))
+FORMS = {
+    "thousands of fields": (b"".join(part(f'name="f{n}"', b"1") for n in range(5000)), 413),
+    "thousands of pictures": (PICTURE * 5000, 413),
+    "a huge field": (part('name="query"', b" " * 2_000_000), 413),
+    "a huge file of no picture": (part('name="photo"; filename="a"', b"\xff" * 2_000_000), 413),
+    "a huge header": (part('name="picture"', more=b"A: " + b"b" * 100_000 + b"\r\n"), 400),
+    "thousands of headers": (part('name="picture"', more=b"A: b\r\n" * 20_000), 400),
+    "a huge name": (part(f'name="{"n" * 15_000}"', b"1"), 400),
+    "no name": (part("filename=a.png", b"1"), 400),
+    "no headers": (b"--x\r\n\r\n1\r\n", 400),
+    "half a picture": (PICTURE[:-40], 400),
+    "no end": (PICTURE + b"--x", 400),
+    "another boundary": (PICTURE.replace(b"--x", b"--y"), 400),
+    "a field twice": (part('name="a"', b"1") * 2, 400),
+    "no text": (part('name="a"', b"\xff\xfe"), 400),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("where", ["search", "images?wait=9"])
+def test_forms_that_mean_harm_are_refused_wherever_they_go(served, name, where):
+    body, status = FORMS[name]
+    end = b"" if name in {"half a picture", "no end"} else b"--x--\r\n"
+    kind = "multipart/form-data; boundary=x"
+    refused = served.post(f"{served.base}/{where}", body=body + end, kind=kind)
+    assert (refused.status, refused.headers["content-type"]) == (status, "application/problem+json")
+    assert len(refused.json()["detail"]) < 700
+    assert not list((served.gallery.path / "uploads").rglob("*.png"))
+    assert served.get("/readyz").status == 200
+
+
 @pytest.mark.shared
 def test_every_hostile_picture_is_searched_with_or_refused(served, shared):
     told: dict[int, int] = {}

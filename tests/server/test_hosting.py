@@ -140,7 +140,18 @@ def test_it_becomes_ready_where_loading_succeeds_later(host, encoder, caplog, mo
     assert caplog.text.count("The hub is away") == 1
 
 
-def test_it_can_be_closed_while_its_encoder_loads(host, encoder, caplog):
+def test_closing_waits_for_an_encoder_that_is_being_loaded(host, encoder):
+    held = Held(encoder)
+    hosted = host(encoders=held)
+    release = threading.Timer(0.2, held.may_load.set)
+    release.start()
+    hosted.close()
+    assert hosted.wait_until_ready(0)
+    release.join()
+
+
+def test_it_can_be_closed_while_its_encoder_loads(host, encoder, caplog, monkeypatch):
+    monkeypatch.setattr(hosting, "LOADING_END_S", 0.1)
     held = Held(encoder)
     hosted = host(encoders=held)
     hosted.close()

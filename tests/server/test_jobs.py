@@ -17,8 +17,8 @@ pytest.importorskip("fastapi")
 
 from lookalike.errors import GalleryLocked, UsageError
 from lookalike.gallery.patience import patiently
-from lookalike.server.jobs import Cancelled, Job, JobBoard, JobHandle
-from lookalike.server.jobs.board import MOST_JOBS
+from lookalike.server.jobs import Cancelled, Job, JobBoard, JobHandle, PutOff
+from lookalike.server.jobs.ledger import MOST_JOBS
 from lookalike.server.jobs.sharing import Part
 
 
@@ -200,6 +200,39 @@ def test_a_job_that_waits_is_cancelled_at_once(board: JobBoard) -> None:
     assert found(board, later).state == "cancelled"
 
 
+def test_a_part_that_is_cancelled_while_it_is_taken_is_undone_once(
+    board: JobBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, undone = list[int](), list[str]()
+    parts = board._parts
+    go = threading.Event()
+
+    class Cancelling:
+        """Lets somebody cancel a job between the taking of its part and its begin."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(parts, name)
+
+        def take(self, gallery: str, kind: str) -> tuple[list[Part], bool]:
+            assert go.wait(5)
+            taken = parts.take(gallery, kind)
+            board.cancel(unwanted.job_id)
+            return taken
+
+    monkeypatch.setattr(board, "_parts", Cancelling())
+
+    def work(parts: Any) -> None:
+        calls.extend(part.value for part in parts)
+
+    kept = board.submit_shared("photos", "add", 1, work)
+    unwanted = board.submit_shared("photos", "add", 2, work, on_cancel=lambda: undone.append("2"))
+    go.set()
+
+    assert ended(board, kept).state == "done"
+    assert found(board, unwanted).state == "cancelled"
+    assert (calls, undone) == ([1], ["2"])
+
+
 def test_a_job_that_runs_ends_when_it_next_looks(board: JobBoard) -> None:
     running = threading.Event()
 
@@ -363,6 +396,35 @@ def test_threads_wait_for_what_they_put_in_line(board: JobBoard) -> None:
     assert name == "write photos"
     assert done.result == {"thread": "write photos"}
     assert failed.state == "failed"
+
+
+def test_what_is_put_off_waits_and_is_tried_again_as_the_same_job(board: JobBoard) -> None:
+    def refused(handle: JobHandle) -> str:
+        raise PutOff(handle.job_id, "It waits for room.")
+
+    with pytest.raises(PutOff) as caught:
+        board.do("photos", "watch", refused, told=lambda found: {})
+    until(lambda: not board.jobs(state="running"))
+    [waiting] = board.jobs()
+    name = caught.value.job_id
+    found = board.do("photos", "watch", lambda handle: "a", told=lambda found: {}, job_id=name)
+    until(lambda: board.jobs(state="done"))
+    [done] = board.jobs()
+
+    assert (waiting.state, waiting.note, waiting.error) == ("waiting", "It waits for room.", None)
+    assert (found, done.job_id, done.note) == ("a", waiting.job_id, "")
+
+
+def test_what_was_put_off_and_cancelled_is_not_tried_again(board: JobBoard) -> None:
+    def refused(handle: JobHandle) -> None:
+        board.cancel(handle.job_id)
+        raise PutOff(handle.job_id, "It waits for room.")
+
+    with pytest.raises(PutOff) as caught:
+        board.do("photos", "watch", refused, told=lambda found: {})
+    until(lambda: board.jobs(state="cancelled"))
+    with pytest.raises(Cancelled):
+        board.do("photos", "watch", refused, told=lambda _: {}, job_id=caught.value.job_id)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="niceness of threads is Linux's")

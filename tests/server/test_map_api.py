@@ -5,26 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from lookalike.encoders import Encoder
 from lookalike.errors import MissingExtra
 from lookalike.gallery import Gallery
 from lookalike.ingest import add_images, remove_images
+from squares import encoded
 
 pytest.importorskip("fastapi")
-
-
-def encoded(colour: tuple[int, int, int]) -> bytes:
-    """Encode a plain square."""
-    stream = BytesIO()
-    Image.new("RGB", (12, 12), colour).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def drawn(served: Any, **wish: Any) -> dict[str, Any]:

@@ -166,7 +166,7 @@ def test_the_form_of_a_query_has_every_field_that_a_query_has():
     def names(kind: Any) -> set[str]:
         return {item.name for item in fields(kind)}
 
-    assert set(QueryBody.model_fields) == names(Query) | {"offset", "params"}
+    assert set(QueryBody.model_fields) == names(Query) | {"offset", "params", "with_embeddings"}
     # Files of the server's machine are for its own command line.
     parts = names(QueryPart) - {"picture"} | {"base64", "upload", "url"}
     assert set(PartBody.model_fields) == parts

@@ -247,12 +247,6 @@ class TestOverTheWire:
         assert_problem(reply, 422, "/problems/invalid")
         assert reply.json()["detail"].startswith("'image_id' in the query string cannot be used: ")
 
-    def test_a_name_that_nobody_reads_is_told(self, served_once):
-        reply = served_once.get(f"{served_once.base}/search?image_id=1&q=cat")
-        assert reply.json()["detail"] == (
-            "'q' in the query string cannot be used: nothing of that name is read here."
-        )
-
     def test_an_image_that_is_not_there(self, served_once):
         reply = served_once.search({"parts": [{"image_id": 99}]})
         assert_problem(reply, 404, "/problems/image-not-in-gallery")

@@ -5,28 +5,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PIL import Image
 
 pytest.importorskip("fastapi")
 pytest.importorskip("watchfiles")
 
+from lookalike.errors import StorageFull
 from lookalike.gallery import Gallery
-from lookalike.server.uploads import uploads_folder
+from lookalike.gallery.uploads import uploads_folder
+from lookalike.ingest.watching import rounds
+from lookalike.server.jobs import JobBoard, JobHandle
+from squares import encoded
 
 if TYPE_CHECKING:
     from conftest import Served
 
 API = "/api/v1"
-
-
-def encoded(colour: tuple[int, int, int]) -> bytes:
-    stream = BytesIO()
-    Image.new("RGB", (12, 12), colour).save(stream, "PNG")
-    return stream.getvalue()
 
 
 GREEN = encoded((0, 200, 0))
@@ -68,6 +64,63 @@ def test_a_new_file_is_found_soon_and_told_as_a_job(watching: Served) -> None:
     whole = watching.get(f"{API}/jobs/{jobs[0]['job_id']}").json()
     assert whole["result"]["changes"][0]["path"].endswith("green.png")
     assert found["hits"][0]["image_id"] == 7
+
+
+def test_a_change_stays_one_job_however_long_another_process_writes(
+    watching: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(JobBoard.do.__kwdefaults__, "patience_s", 0.1)
+    notes, tell = list[str | None](), JobHandle.progress
+
+    def noted(
+        handle: JobHandle,
+        done: int | None = None,
+        total: int | None = None,
+        note: str | None = None,
+    ) -> None:
+        notes.append(note)
+        tell(handle, done, total, note)
+
+    monkeypatch.setattr(JobHandle, "progress", noted)
+    until(lambda: all(job["state"] == "done" for job in watch_jobs(watching)))
+    before = len(watch_jobs(watching))
+    with watching.gallery.writer():
+        (watching.photos / "green.png").write_bytes(GREEN)
+        until(lambda: "It waits: " in watch_jobs(watching)[0]["note"])
+        time.sleep(1.0)
+        waiting = watch_jobs(watching)
+    until(lambda: len(watching.gallery) == 7)
+    until(lambda: watch_jobs(watching)[0]["state"] == "done")
+
+    assert [job["state"] for job in waiting[:-before]] == ["running"]
+    assert len(watch_jobs(watching)) == before + 1
+    assert notes[-1] == ""  # it is not told to wait while it works
+
+
+def test_a_full_disk_is_one_job_that_waits_and_is_told_once(
+    watching: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real, refused = rounds.update_places, list[str]()
+
+    def full(*given: Any, **settings: Any) -> Any:
+        if len(refused) < 4:
+            refused.append("")
+            raise StorageFull(f"There is no room, {len(refused)}.")
+        return real(*given, **settings)
+
+    monkeypatch.setattr(rounds, "REFUSED_AGAIN_S", 0.1)
+    monkeypatch.setattr(rounds, "update_places", full)
+    until(lambda: all(job["state"] == "done" for job in watch_jobs(watching)))
+    before = len(watch_jobs(watching))
+    with caplog.at_level("WARNING"):
+        (watching.photos / "green.png").write_bytes(GREEN)
+        until(lambda: "It waits: There is no room" in watch_jobs(watching)[0]["note"])
+        until(lambda: len(watching.gallery) == 7)
+        until(lambda: watch_jobs(watching)[0]["state"] == "done")
+
+    assert len(watch_jobs(watching)) == before + 1
+    assert caplog.text.count("no room") == 1
+    assert caplog.text.count("can be written again") == 1
 
 
 def test_renames_and_deletions_are_followed(watching: Served) -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import click
 
 from lookalike.cli.fresh_index import freshen_index
-from lookalike.cli.options import gallery_option, located_gallery, logging_options
+from lookalike.cli.gallery_place import gallery_place
+from lookalike.cli.options import located_gallery, logging_options
 from lookalike.cli.output import counted, say
 from lookalike.cli.waiting import when_free
 from lookalike.gallery import CompactReport, Gallery
 
 
 @click.command("compact")
-@gallery_option
+@gallery_place
 @logging_options
 def command(gallery_folder: str | None) -> None:
     """Rewrite a gallery's files without what was removed, and merge small ones.
 
+    GALLERY is the gallery, or the folder that has it inside; --gallery says the same.
     Indexing does this by itself when much was removed; by hand it frees the
     last of the space. It needs room for a second copy of the embeddings while
     it works; searching goes on meanwhile.

@@ -63,7 +63,7 @@ def command(
     ):
         keep_to(gallery, share)
         done = run(gallery, source, encoder, metadata, report)
-        show(done, gallery, report, metadata_rows=0 if metadata is None else len(metadata))
+        show(done, gallery, report, metadata=metadata)
 
 
 def keep_to(gallery: Gallery, share: Shard | None) -> None:

@@ -151,6 +151,12 @@ NOT_OF_GALLERIES = {"split": "--split", "per_class": "--per-class", "data": "--d
     help="With --compare: the metric that says which queries moved. Default: average precision, "
     "or the nearest to it that both results have.",
 )
+@click.option(
+    "--fresh",
+    "is_fresh",
+    is_flag=True,
+    help="Measure again what was measured before. Pictures are not embedded again.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print all results as JSON.")
 @device_option
 @backend_option
@@ -171,6 +177,7 @@ def command(
     has_report: bool | None,
     compared: tuple[str, str] | None,
     metric: str | None,
+    is_fresh: bool,
     as_json: bool,
     device: str,
     backend: str,
@@ -184,8 +191,8 @@ def command(
 
     Every encoder is measured with every index: quality with its interval,
     what the index finds of what exact search finds, latency, memory, build
-    time. Results are files; what is there is not measured again, so Ctrl-C is
-    safe at any moment.
+    time. Results are files; what is there is not measured again, unless with
+    --fresh, so Ctrl-C is safe at any moment.
     """
     if compared is not None:
         require_alone(GOES_WITH_COMPARE, "--compare measures nothing")
@@ -206,7 +213,7 @@ def command(
         require_folder(Path(absolute(out)))
     choice = EncoderChoice(None, device, backend)
     results, folder, image_set = measure(
-        searched, wish, choice, labels, split, per_class, data, out
+        searched, wish, choice, labels, split, per_class, data, out, is_fresh=is_fresh
     )
     write(results, folder, image_set, has_report=has_report)
     show(results, as_json=as_json)
@@ -324,10 +331,14 @@ def measure(
     per_class: int | None,
     data: Sequence[str],
     out: str | None,
+    *,
+    is_fresh: bool = False,
 ) -> tuple[list[dict[str, Any]], Path, ImageSet]:
     """Open the set, measure, and say what is kept if that is interrupted."""
     from lookalike.evaluation.matrix import evaluate, set_of_gallery
+    from lookalike.evaluation.matrix.telling import Tally
 
+    tally = Tally()
     finished: list[dict[str, Any]] = []
     folder: Path | None = None if out is None else Path(absolute(out))
     gallery: Gallery | None = None
@@ -353,12 +364,16 @@ def measure(
                 say=beside,
                 on_progress=tell,
                 on_result=finished.append,
+                tally=tally,
+                is_fresh=is_fresh,
             )
     except KeyboardInterrupt:
         raise interrupted(len(finished), folder) from None
     finally:
         if gallery is not None:
             gallery.close()
+    if tally.kept:
+        note(tally.sentence)
     return results, folder, image_set
 
 

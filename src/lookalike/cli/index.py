@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from lookalike.cli.options import (
     located_gallery,
     logging_options,
 )
+from lookalike.cli.output import shown_path
 from lookalike.cli.progress import progress_bar
 from lookalike.cli.update_options import update_options
 from lookalike.cli.waiting import when_free
@@ -37,6 +39,8 @@ from lookalike.ingest import (
     update_images,
     write_skipped,
 )
+from lookalike.ingest.moving import follow_source, looks_moved
+from lookalike.ingest.removed import has_removed
 
 EXAMPLES = (
     ("lookalike index ~/photos", "A folder with all its folders; again after it has changed."),
@@ -44,6 +48,10 @@ EXAMPLES = (
     (
         "lookalike index ~/photos --report skipped.csv",
         "Also list the files that could not be used, and why.",
+    ),
+    (
+        "lookalike index /new/photos --gallery ~/all --moved-from /old/photos",
+        "A source that was moved; its pictures are not embedded again.",
     ),
     (
         "lookalike index favourites.txt --gallery ~/best",
@@ -59,11 +67,32 @@ EXAMPLES = (
 @click.command("index", cls=ExampleCommand, examples=EXAMPLES)
 @click.argument("source", required=False)
 @gallery_option
+@click.option(
+    "--moved-from",
+    metavar="PLACE",
+    help="SOURCE is a source of the gallery that was moved, from where info lists it: its "
+    "pictures keep their image_ids, and only what has changed since is embedded.",
+)
+@click.option(
+    "--not-moved",
+    is_flag=True,
+    help="SOURCE is a place of its own, though it looks like a source that was moved.",
+)
+@click.option(
+    "--restore",
+    metavar="PATH",
+    multiple=True,
+    help="Take a picture in again that was removed by hand, or all that were below a folder. "
+    "May be given several times.",
+)
 @update_options
 @logging_options
 def command(
     source: str | None,
     gallery_folder: str | None,
+    moved_from: str | None,
+    not_moved: bool,
+    restore: tuple[str, ...],
     wanted: EncoderChoice,
     dtype: str | None,
     metadata_file: str | None,
@@ -78,15 +107,23 @@ def command(
     are brought up to date.
 
     Only what is new or changed is embedded; renamed files are recognised by
-    their content; pictures that are gone are forgotten. Ctrl-C is safe at any
-    moment: the same command goes on from there.
+    their content; pictures that are gone are forgotten. What was removed by hand
+    stays out, unless --restore names it. Ctrl-C is safe at any moment: the same
+    command goes on from there.
     """
     place = open_source(source) if source is not None else None
+    if place is None and (moved_from or not_moved):
+        raise UsageError("--moved-from and --not-moved tell of SOURCE: name it.")
+    if moved_from and not_moved:
+        raise UsageError("--moved-from and --not-moved say two things of SOURCE: leave one out.")
     metadata = checked_files(metadata_file, report)
     at_source = opened_at(place, gallery_folder, wanted, dtype=dtype, threads=threads)
     with at_source as (gallery, encoder):
-        done = run(gallery, source, encoder, metadata, report)
-        show(done, gallery, report, metadata_rows=0 if metadata is None else len(metadata))
+        if place is not None:
+            follow_moved(gallery, place, moved_from, is_new=not_moved)
+        wanted_back = removed_below(gallery, restore)
+        done = run(gallery, source, encoder, metadata, report, restore=wanted_back)
+        show(done, gallery, report, metadata=metadata)
         freshen_index(gallery)
 
 
@@ -140,14 +177,20 @@ def run(
     encoder: Encoder,
     metadata: MetadataTable | None,
     report: str | None,
+    *,
+    restore: Sequence[str] = (),
 ) -> UpdateReport:
     """Update one source or all with a progress bar, and write the report, also of a failure."""
 
     def work() -> UpdateReport:
         with progress_bar("Indexing") as tell:
             if source is None:
-                return update_images(gallery, encoder, metadata=metadata, on_progress=tell)
-            return add_images(gallery, source, encoder, metadata=metadata, on_progress=tell)
+                return update_images(
+                    gallery, encoder, metadata=metadata, on_progress=tell, restore=restore
+                )
+            return add_images(
+                gallery, source, encoder, metadata=metadata, on_progress=tell, restore=restore
+            )
 
     try:
         done = when_free(work)
@@ -160,6 +203,41 @@ def run(
     if report is not None:
         write_skipped(done.skipped, report)
     return done
+
+
+def follow_moved(gallery: Gallery, place: Source, moved_from: str | None, *, is_new: bool) -> None:
+    """Let a source be where its folder is now, if that is said; ask if it looks so.
+
+    Raises:
+        SourceNotFound, UsageError: As ``follow_source``; or the place looks like a source that
+            is not there any more, and nothing is said of that.
+    """
+    if moved_from is not None:
+        when_free(lambda: follow_source(gallery, moved_from, place))
+        return
+    old = None if is_new else looks_moved(gallery, place)
+    if old is not None:
+        raise UsageError(
+            f"{shown_path(place.location)} looks like {shown_path(old.location)}, a source of this "
+            "gallery whose pictures are not there any more: if it was moved, add '--moved-from "
+            f"{shlex.quote(old.location)}', which keeps them as they are; if not, --not-moved."
+        )
+
+
+def removed_below(gallery: Gallery, places: Sequence[str]) -> list[str]:
+    """Make absolute what is to be taken in again.
+
+    Raises:
+        UsageError: Nothing there was removed by hand.
+    """
+    wanted = [absolute(place) for place in places]
+    for place, typed in zip(wanted, places, strict=True):
+        if not has_removed(gallery, place):
+            raise UsageError(
+                f"Nothing at {shown_path(typed)} was removed by hand: name a picture, or a folder "
+                "of this gallery, that was."
+            )
+    return wanted
 
 
 def interrupted(gallery: Gallery) -> Interrupted:

@@ -7,18 +7,22 @@ import json
 import click
 
 from lookalike.cli.fresh_index import index_line
-from lookalike.cli.options import gallery_option, located_gallery, logging_options
+from lookalike.cli.gallery_place import gallery_place
+from lookalike.cli.options import located_gallery, logging_options
 from lookalike.cli.output import counted, printable
 from lookalike.gallery import Gallery, GalleryInfo
 from lookalike.search.published import Published, published_index
 
 
 @click.command("info")
-@gallery_option
+@gallery_place
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with sizes in bytes.")
 @logging_options
 def command(gallery_folder: str | None, as_json: bool) -> None:
-    """Show what a gallery holds: counts, encoder, sources, size, dates."""
+    """Show what a gallery holds: counts, encoder, sources, size, dates.
+
+    GALLERY is the gallery, or the folder that has it inside; --gallery says the same.
+    """
     with Gallery.open(located_gallery(gallery_folder)) as gallery:
         info = gallery.info()
         published = published_index(gallery)

@@ -14,6 +14,7 @@ import click
 
 import lookalike
 from lookalike.cli.examples import write_examples
+from lookalike.cli.extras import with_install_lines
 from lookalike.cli.interrupts import Interrupted, exit_code, heed_sigterm, is_broken_import
 from lookalike.cli.output import printable
 from lookalike.errors import LookalikeError, UsageError
@@ -148,7 +149,8 @@ def run(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.UsageError as error:
-        return failed(usage_sentence(error), EXIT_USAGE)
+        typed = sys.argv[1:] if arguments is None else arguments
+        return failed(usage_sentence(error, typed), EXIT_USAGE)
     except Interrupted as error:
         return failed(str(error), exit_code())
     except (click.Abort, KeyboardInterrupt):
@@ -170,11 +172,13 @@ def run(arguments: list[str] | None = None) -> int:
         return failed(f"{what} cannot be used: {error.strerror or error}.", EXIT_FAILURE)
 
 
-def usage_sentence(error: click.UsageError) -> str:
+def usage_sentence(error: click.UsageError, typed: list[str]) -> str:
     """Say what is wrong with the command line, and where the right way is written down."""
-    message = error.format_message().rstrip(".?")
+    file = next((name for name in typed if name.startswith("-") and os.path.lexists(name)), None)
+    meant = f"; write ./{file} for the file of that name" if file else ""
+    message = error.format_message().replace("\n\t", " ").rstrip(".?")
     path = error.ctx.command_path if error.ctx else "lookalike"
-    return f"{message}: see '{path} --help'."
+    return f"{message}: see '{path} --help'{meant}."
 
 
 def failed(message: str, code: int) -> int:
@@ -184,7 +188,7 @@ def failed(message: str, code: int) -> int:
 
         log_failure(message)
     try:
-        click.echo(f"lookalike: {printable(message)}", err=True)
+        click.echo(f"lookalike: {printable(with_install_lines(message))}", err=True)
     except OSError:  # nobody can be told
         return code
     return code

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from lookalike.cli.examples import ExampleCommand
+from lookalike.cli.gallery_place import gallery_place
 from lookalike.cli.interrupts import Interrupted
 from lookalike.cli.numbers import WholeNumber
-from lookalike.cli.options import absolute, gallery_option, located_gallery, logging_options
+from lookalike.cli.options import absolute, located_gallery, logging_options
 from lookalike.cli.output import counted, note, printable, say, shown_path
 from lookalike.cli.progress import step_bar
-from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ SHOWN = 8
 
 
 @click.command("map", cls=ExampleCommand, examples=EXAMPLES)
-@click.argument("gallery", required=False)
-@gallery_option
+@gallery_place
 @click.option(
     "--out",
     default="map",
@@ -125,7 +124,6 @@ SHOWN = 8
 @click.option("--json", "as_json", is_flag=True, help="Print the report, as in map.json.")
 @logging_options
 def command(
-    gallery: str | None,
     gallery_folder: str | None,
     out: str,
     clusters: int | None,
@@ -156,8 +154,6 @@ def command(
     if not no_png and not can_draw():
         note("map.png is left out: it needs pip install 'lookalike[plot]'.")
         no_png = True
-    if gallery is not None and gallery_folder is not None:
-        raise UsageError("The gallery is named twice: leave GALLERY or --gallery out.")
     wish = MapWish(
         clusters=clusters,
         layout=layout,
@@ -173,7 +169,7 @@ def command(
         has_plot=not no_png,
         has_pictures=pictures,
     )
-    with Gallery.open(located_gallery(gallery or gallery_folder)) as opened:
+    with Gallery.open(located_gallery(gallery_folder)) as opened:
         try:
             with step_bar("Drawing the map") as tell:
                 report = map_gallery(opened, wish, Path(absolute(out)), on_progress=tell)

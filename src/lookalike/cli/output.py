@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from lookalike.cli.extras import with_install_lines
+
 __all__ = ["QUIET", "bare_reason", "counted", "is_quiet", "note", "printable", "say", "shown_path"]
 
 QUIET = "lookalike.quiet"
@@ -31,13 +33,13 @@ def is_quiet() -> bool:
 def say(text: str) -> None:
     """Print a line of a summary to standard output, unless -q was given."""
     if not is_quiet():
-        click.echo(text)
+        click.echo(with_install_lines(text))
 
 
 def note(text: str) -> None:
     """Print a remark to standard error, where it is in nobody's way, unless -q was given."""
     if not is_quiet():
-        click.echo(text, err=True)
+        click.echo(with_install_lines(text), err=True)
 
 
 def printable(text: str) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["counting_bar", "late_bar", "progress_bar", "step_bar"]
 
-REFRESH_SECONDS = 0.1
+REFRESH_S = 0.1
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def bar(title: str, waiting: str) -> Iterator[Callable[[int, int, str, str], Non
         def update(done: int, total: int, rate: str, remark: str) -> None:
             nonlocal shown
             now = time.monotonic()
-            if now - shown < REFRESH_SECONDS and done < total:
+            if now - shown < REFRESH_S and done < total:
                 return
             shown = now
             counts = f"{done:,}/{total:,} {rate}".rstrip() if total else rate

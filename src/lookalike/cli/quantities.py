@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["DURATION", "SIZE", "Quantity"]
+__all__ = ["DURATION", "PERIOD", "SIZE", "Quantity"]
 
 NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zA-Z]*)\s*")
 
@@ -48,4 +48,7 @@ SIZE = Quantity(
      "kib": 2**10, "mib": 2**20, "gib": 2**30},
     "300MB",
 )  # fmt: skip
-DURATION = Quantity("duration", {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}, "2ms")
+TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
+DURATION = Quantity("duration", TIMES, "2ms")
+# The same for what takes longer, or is done every so often.
+PERIOD = Quantity("duration", TIMES, "30s")

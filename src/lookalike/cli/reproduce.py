@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,12 @@ class Letter(click.ParamType):  # type: ignore[type-arg]
     show_default=True,
     help="Where to: each system gets a folder of its letter inside. An interrupted run goes on.",
 )
+@click.option(
+    "--fresh",
+    "is_fresh",
+    is_flag=True,
+    help="Measure again what was measured before.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @device_option
 @backend_option
@@ -89,6 +96,7 @@ def command(
     data: tuple[str, ...],
     encoders: tuple[str, ...],
     out: str,
+    is_fresh: bool,
     as_json: bool,
     device: str,
     backend: str,
@@ -111,7 +119,8 @@ def command(
     downloaded: 'lookalike datasets pull' and 'lookalike encoders pull' do that.
     """
     folder = writable_folder(out)
-    found = run(letter.upper(), wished(is_small, data, encoders, device, backend), folder)
+    wish = wished(is_small, data, encoders, device, backend)
+    found = run(letter.upper(), replace(wish, is_fresh=is_fresh), folder)
     if as_json:
         click.echo(json.dumps(found.to_dict()))
     else:

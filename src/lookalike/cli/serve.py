@@ -5,23 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from lookalike.cli.device_options import backend_option, device_option
+from lookalike.cli.json_log import JsonFormatter, lines_of
 from lookalike.cli.logs import DatedFormatter, ScreenHandler
 from lookalike.cli.numbers import WholeNumber
 from lookalike.cli.options import absolute, located_gallery, logging_options
 from lookalike.cli.output import is_quiet, note, say
-from lookalike.cli.quantities import DURATION, SIZE
+from lookalike.cli.quantities import PERIOD, SIZE
 from lookalike.cli.query_options import ARGUMENTS, QueryCommand, TypedWord, words_as_typed
 from lookalike.errors import MissingExtra, UsageError
-
-if TYPE_CHECKING:
-    from lookalike.server.settings import ServerSettings
 
 EXAMPLES = (
     ("lookalike serve ~/photos", "The page and the API, for this machine only."),
@@ -76,7 +73,7 @@ NO_RATE = 1e9
 )
 @click.option(
     "--rescan",
-    type=DURATION,
+    type=PERIOD,
     default="1m",
     show_default=True,
     metavar="TIME",
@@ -132,6 +129,13 @@ NO_RATE = 1e9
 )
 @device_option
 @backend_option
+@click.option(
+    "--log-format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="Form of the lines on the screen and in --log-file; json writes one object a line.",
+)
 @click.option("--open/--no-open", "is_opened", default=False, help="Open the page in a browser.")
 @logging_options
 def command(
@@ -151,6 +155,7 @@ def command(
     window_ms: float,
     device: str,
     backend: str,
+    log_format: str,
     is_opened: bool,
 ) -> None:
     """Serve galleries: a page in the browser, and an API for programs.
@@ -160,61 +165,72 @@ def command(
     asked. Ctrl-C or SIGTERM finishes what runs, a second one ends it at once.
     'lookalike search' asks the server of its gallery by itself.
     """
-    try:
+    with lines_of(log_format) as written:
+        require_server()
         from lookalike.server.running import serve
+        from lookalike.server.settings import Limits, ServerSettings
+
+        if watch and read_only:
+            raise UsageError(
+                "--watch takes changes into the galleries, and --read-only changes nothing: leave "
+                "one of them out."
+            )
+        settings = ServerSettings(
+            galleries=galleries_of(words_as_typed()),
+            limits=Limits(max_body_bytes=int(max_upload)),
+            window_ms=window_ms,
+            allow_urls=allow_urls,
+            read_only=read_only,
+            is_watching=watch,
+            rescan_s=rescan,
+            tokens_file=tokens_for(host, token_file),
+            origins=origins,
+            hosts=hosts,
+            rate=checked_rate(rate),
+            host=host,
+            port=port,
+            device=device,
+            backend=backend,
+        )
+        if not is_quiet():
+            show_access(log_format)
+        serve(settings, say=Announcer(written=written, is_opened=is_opened))
+
+
+def require_server() -> None:
+    """Look whether what serves is there.
+
+    Raises:
+        MissingExtra: It is not installed.
+    """
+    try:
+        import lookalike.server.running  # noqa: F401
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "lookalike":
             raise  # no library is missing, but a part of this one
         raise MissingExtra("server", "Serving galleries") from error
-    from lookalike.server.settings import Limits, ServerSettings
-
-    if watch and read_only:
-        raise UsageError(
-            "--watch takes changes into the galleries, and --read-only changes nothing: leave one "
-            "of them out."
-        )
-    settings = ServerSettings(
-        galleries=galleries_of(words_as_typed()),
-        limits=Limits(max_body_bytes=int(max_upload)),
-        window_ms=window_ms,
-        allow_urls=allow_urls,
-        read_only=read_only,
-        is_watching=watch,
-        rescan_s=rescan,
-        tokens_file=tokens_for(host, token_file),
-        origins=origins,
-        hosts=hosts,
-        rate=checked_rate(rate),
-        host=host,
-        port=port,
-        device=device,
-        backend=backend,
-    )
-    if not is_quiet():
-        show_access()
-    serve(settings, say=Announcer(settings, is_opened=is_opened))
 
 
 class Announcer:
     """Tells people: the first line is the address, the rest are remarks.
 
     Args:
-        settings: Of the server.
+        written: Makes a line of what is told.
         is_opened: Whether the address is opened in a browser.
     """
 
-    def __init__(self, settings: ServerSettings, *, is_opened: bool) -> None:
-        self._settings = settings
+    def __init__(self, *, written: Callable[[str], str], is_opened: bool) -> None:
+        self._written = written
         self._is_opened = is_opened
         self._is_first = True
 
     def __call__(self, text: str) -> None:
         """Tell one line."""
         if not self._is_first:
-            note(text)
+            note(self._written(text))
             return
         self._is_first = False
-        say(text)
+        say(self._written(text))
         if self._is_opened:
             import webbrowser
 
@@ -310,7 +326,7 @@ def tokens_for(host: str, token_file: str | None) -> Path | None:
     return own if TokenFile(own).entries() else None
 
 
-def show_access() -> None:
+def show_access(form: str) -> None:
     """Show a line for each request, also without -v, but for small pictures."""
     from lookalike.server.safety.access_log import is_worth_showing
 
@@ -321,7 +337,9 @@ def show_access() -> None:
     ):
         return  # -v shows it among the rest
     screen = ScreenHandler(logging.INFO)
-    screen.setFormatter(DatedFormatter(ACCESS_FORMAT, "seconds"))
+    screen.setFormatter(
+        JsonFormatter() if form == "json" else DatedFormatter(ACCESS_FORMAT, "seconds")
+    )
     screen.addFilter(is_worth_showing)
     access.handlers = [screen]
     access.setLevel(logging.INFO)

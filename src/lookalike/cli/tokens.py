@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from lookalike.server.safety.tokens import SCOPES, TokenFile, default_token_file
 ADD_EXAMPLES = (
     ("lookalike tokens add phone", "Prints a token that may ask."),
     ("lookalike tokens add camera --scope write", "One that may also add and remove pictures."),
+    ("lookalike tokens add guest --gallery cats", "One for which no other gallery is there."),
 )
 
 file_option = click.option(
@@ -43,16 +45,28 @@ def command() -> None:
     show_default=True,
     help="What it allows: read asks; write also adds, removes and updates.",
 )
+@click.option(
+    "--gallery",
+    "galleries",
+    multiple=True,
+    metavar="NAME",
+    help="The name of a gallery, as the server lists it, for which alone the token is; may be "
+    "repeated. Default: all.",
+)
 @file_option
 @logging_options
-def add(name: str, scope: str, file: str | None) -> None:
+def add(name: str, scope: str, galleries: tuple[str, ...], file: str | None) -> None:
     """Make a token for NAME and print it, this once.
 
     The file keeps its SHA-256 only: a token that is lost is removed and made anew.
     """
     tokens = file_of(file)
-    click.echo(tokens.add(name, scope))
-    note(f"The token of {name} may {scope}. It is not shown again; its hash is in {tokens.path}.")
+    click.echo(tokens.add(name, scope, galleries=galleries))
+    where = f" in {' and '.join(dict.fromkeys(galleries))} only" if galleries else ""
+    note(
+        f"The token of {name} may {scope}{where}. It is not shown again; its hash is in "
+        f"{tokens.path}."
+    )
 
 
 @command.command("list")
@@ -60,17 +74,19 @@ def add(name: str, scope: str, file: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line instead.")
 @logging_options
 def show_list(file: str | None, as_json: bool) -> None:
-    """List names, what they allow, and since when."""
+    """List names, what they allow, since when, and for which galleries if not for all."""
     tokens = file_of(file)
     entries = tokens.entries()
     if as_json:
         for entry in entries:
-            facts = {"name": entry.name, "scope": entry.scope, "created": entry.created}
+            facts = asdict(entry)
+            del facts["sha256"]
             click.echo(json.dumps(facts))
         return
     wide = max((len(entry.name) for entry in entries), default=0)
     for entry in entries:
-        click.echo(f"{entry.name:<{wide}}  {entry.scope:<5}  {entry.created}")
+        where = "" if entry.galleries is None else f"  {', '.join(entry.galleries)}"
+        click.echo(f"{entry.name:<{wide}}  {entry.scope:<5}  {entry.created}{where}")
     note(f"{counted(len(entries), 'token')} in {shown_path(tokens.path)}")
 
 

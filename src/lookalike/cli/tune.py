@@ -12,12 +12,13 @@ from click.core import ParameterSource
 
 from lookalike.cli.destinations import require_writable_file
 from lookalike.cli.examples import ExampleCommand
+from lookalike.cli.gallery_place import gallery_place
 from lookalike.cli.interrupts import Interrupted
 from lookalike.cli.numbers import WholeNumber
-from lookalike.cli.options import absolute, gallery_option, located_gallery, logging_options
+from lookalike.cli.options import absolute, located_gallery, logging_options
 from lookalike.cli.output import counted, note, say, shown_path
 from lookalike.cli.progress import bar, counting_bar
-from lookalike.cli.quantities import DURATION, SIZE
+from lookalike.cli.quantities import DURATION, PERIOD, SIZE
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
 
@@ -36,11 +37,13 @@ EXAMPLES = (
     ("lookalike tune --gallery shards/2 --like shards/1", "Indexes that can be joined later."),
 )
 # Everything else says how to tune, and --like tunes nothing.
-GOES_WITH_LIKE = frozenset({"gallery_folder", "like", "threads", "verbose", "quiet", "log_file"})
+GOES_WITH_LIKE = frozenset(
+    {"place", "gallery_folder", "like", "threads", "verbose", "quiet", "log_file"}
+)
 
 
 @click.command("tune", cls=ExampleCommand, examples=EXAMPLES)
-@gallery_option
+@gallery_place
 @click.option(
     "--recall",
     type=float,
@@ -71,7 +74,7 @@ GOES_WITH_LIKE = frozenset({"gallery_folder", "like", "threads", "verbose", "qui
     metavar="TIME",
     help="Longest time of 99 in 100 single queries: 2ms.",
 )
-@click.option("--build", type=DURATION, metavar="TIME", help="Longest time of the build: 5m.")
+@click.option("--build", type=PERIOD, metavar="TIME", help="Longest time of the build: 5m.")
 @click.option(
     "--traffic",
     type=click.Choice(["single", "batch"]),
@@ -119,6 +122,7 @@ def command(
 ) -> None:
     """Find and build the fastest index that fulfils your wishes.
 
+    GALLERY is the gallery, or the folder that has it inside; --gallery says the same.
     Tries several kinds of index on a sample, builds the best in full, finds its
     settings with held-out queries and checks them with others. The index and
     what was measured are kept with the gallery, and every search uses it. What

@@ -31,7 +31,8 @@ def update_options(function: Callable[..., Answer]) -> Callable[..., Answer]:
         "metadata_file",
         metavar="FILE",
         help="Keep the columns of a CSV, TSV, JSON lines or Parquet file with the pictures; its "
-        "column 'path' or 'file_name' says which row belongs to which.",
+        "column 'path' or 'file_name' says which row belongs to which. Cells may be parted by "
+        "commas, semicolons, tabs or bars.",
     )
     @click.option(
         "--report",

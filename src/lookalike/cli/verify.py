@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from lookalike.cli.options import gallery_option, located_gallery, logging_options
+from lookalike.cli.gallery_place import gallery_place
+from lookalike.cli.options import located_gallery, logging_options
 from lookalike.cli.output import counted, printable, say
 from lookalike.errors import GalleryError
 from lookalike.gallery import Gallery
@@ -12,11 +13,12 @@ from lookalike.search.published import index_damage
 
 
 @click.command("verify")
-@gallery_option
+@gallery_place
 @logging_options
 def command(gallery_folder: str | None) -> None:
     """Check every checksum, count and invariant of a gallery; changes nothing.
 
+    GALLERY is the gallery, or the folder that has it inside; --gallery says the same.
     Prints one line for each problem. Exit code 0 if there is none, else 1. The
     index is checked too; a damaged one loses nothing and is built again.
     """

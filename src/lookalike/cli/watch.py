@@ -20,7 +20,7 @@ from lookalike.cli.index import checked_files, opened_at, run
 from lookalike.cli.index_summary import show
 from lookalike.cli.options import gallery_option, logging_options
 from lookalike.cli.output import bare_reason, counted, note, printable, say, shown_path
-from lookalike.cli.quantities import DURATION
+from lookalike.cli.quantities import DURATION, PERIOD
 from lookalike.cli.update_options import update_options
 from lookalike.encoders import Encoder
 from lookalike.errors import GalleryLocked, NoImagesFound, SourceNotFound
@@ -63,9 +63,9 @@ SETTLE_S = 0.5
 @click.option(
     "--rescan",
     "rescan_s",
-    type=DURATION,
-    default=RESCAN_S,
-    show_default="60s",
+    type=PERIOD,
+    default=f"{RESCAN_S:g}s",
+    show_default=True,
     metavar="TIME",
     help="How often to look for what the system did not tell: 30s, 5m.",
 )
@@ -73,8 +73,8 @@ SETTLE_S = 0.5
     "--settle",
     "settle_s",
     type=DURATION,
-    default=SETTLE_S,
-    show_default="500ms",
+    default=f"{SETTLE_S * 1000:g}ms",
+    show_default=True,
     metavar="TIME",
     help="A file is taken when its size and date have not changed for this long.",
 )
@@ -150,7 +150,7 @@ def catch_up(
     """
     try:
         location = None if place is None else spelled(place)
-        show(run(gallery, location, encoder, metadata, report), gallery, report)
+        show(run(gallery, location, encoder, metadata, report), gallery, report, metadata=metadata)
         freshen_index(gallery)
     except (NoImagesFound, SourceNotFound):
         if place is None and not gallery.sources():

@@ -11,10 +11,11 @@ from lookalike.late_names import late_names
 
 if TYPE_CHECKING:
     from lookalike.client.client import Client
-    from lookalike.client.receiving import AddReport, SentPicture, ServerJob
+    from lookalike.client.receiving import AddProgress, AddReport, SentPicture, ServerJob
     from lookalike.client.records import ServerRecord, find_record, remove_record, write_record
 
 __all__ = [
+    "AddProgress",
     "AddReport",
     "Client",
     "SentPicture",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 HOMES = {
+    "AddProgress": "receiving",
     "AddReport": "receiving",
     "Client": "client",
     "SentPicture": "receiving",

@@ -6,7 +6,9 @@ import math
 import os
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -14,17 +16,17 @@ from urllib.parse import quote, urlencode
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.client.adding import PictureToAdd, portions
+from lookalike.client.adding import Adding, AddListener, PictureToAdd, fields_of, rows_of
 from lookalike.client.answers import API
-from lookalike.client.connections import Body, Connections
+from lookalike.client.connections import TOO_MANY_REQUESTS, Body, Connections, NotTaken
 from lookalike.client.failures import error_of, failure_of, told_by
 from lookalike.client.receiving import (
     AddReport,
-    SentPicture,
     ServerJob,
     record_of,
     results_of,
 )
+from lookalike.client.saving import file_in, numbered_name, whole_file
 from lookalike.client.sending import json_body, query_body, query_groups
 from lookalike.errors import ServerError, ServerNotReached
 from lookalike.gallery import Condition, ImageRecord
@@ -39,7 +41,6 @@ __all__ = ["Client"]
 PAGE = 500
 # How often a job is looked at: at first nearly at once, then every second.
 FIRST_LOOK_S, LAST_LOOK_S = 0.02, 1.0
-TOO_MANY_REQUESTS = 429
 
 
 class Client:
@@ -79,6 +80,20 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self._connections.url!r}, gallery={self._gallery!r})"
+
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        """Be made anew in another process, with the same address, token and time-out."""
+        told = self._connections
+        return (
+            partial(
+                Client,
+                told.url,
+                gallery=self._gallery,
+                token=told.token,
+                timeout=told.timeout_s,
+            ),
+            (),
+        )
 
     def __enter__(self) -> Client:
         return self
@@ -256,32 +271,82 @@ class Client:
         """
         return self._bytes("GET", self._below(f"images/{int(image_id)}/original"))
 
+    def save_thumbnail(
+        self, image_id: int, target: str | os.PathLike[str], side: int = 256
+    ) -> Path:
+        """Write a small JPEG of an image to a file.
+
+        Args:
+            image_id: Of the image.
+            target: The file, which is replaced; or a folder, in which it gets the image's
+                number for its name.
+            side: Of the square that it fits into.
+
+        Returns:
+            The file.
+
+        Raises:
+            LookalikeError: As ``thumbnail``; nothing is left of it.
+            OSError: The target cannot be written.
+        """
+        place = self._below(f"images/{int(image_id)}/thumbnail", {"side": side})
+        return self._saved(place, file_in(target, lambda: f"{int(image_id)}.jpg"))
+
+    def save_original(self, image_id: int, target: str | os.PathLike[str]) -> Path:
+        """Write the file of an image to a file, block by block, however large it is.
+
+        Args:
+            image_id: Of the image.
+            target: The file, which is replaced; or a folder, in which it gets the image's
+                number for its name, and the ending that it has.
+
+        Returns:
+            The file.
+
+        Raises:
+            LookalikeError: As ``original``; nothing is left of it.
+            OSError: The target cannot be written.
+        """
+        place = self._below(f"images/{int(image_id)}/original")
+        return self._saved(place, file_in(target, lambda: numbered_name(self.image(image_id))))
+
     def add(
         self,
-        pictures: PictureToAdd | Sequence[PictureToAdd],
+        pictures: PictureToAdd | Iterable[PictureToAdd],
         *,
-        metadata: Sequence[Mapping[str, Any] | None] | None = None,
+        metadata: Iterable[Mapping[str, Any] | None] | None = None,
         wait: bool = True,
+        skip_known: bool = False,
+        on_progress: AddListener | None = None,
     ) -> AddReport:
         """Send pictures to be added, paths or bytes; the server keeps them.
 
         Args:
-            pictures: One or more.
+            pictures: One or more; many go in several requests.
             metadata: Columns to keep with each.
             wait: Whether to wait until they can be found.
+            skip_known: Whether to ask first which of them the gallery holds already, by the
+                hashes of their bytes, and not to send these: so an interrupted call is
+                taken up again.
+            on_progress: Told after each request how far it is.
 
         Raises:
             SourceNotFound: A file cannot be read.
-            ImageError: Not one of a portion can be used.
+            ImageError: Not one of them can be used.
         """
-        jobs = []
-        for body in portions(pictures, metadata):
-            told = self._told("POST", self._below("images"), body, is_repeatable=False)
-            jobs.append(ServerJob.from_dict(told))
+        files = fields_of(pictures)
+        place = self._below("images")
+        adding = Adding(
+            files,
+            rows_of(metadata, count=len(files)),
+            lambda body: self._connections.ask("POST", place, body, is_repeatable=False),
+            url=self._connections.url,
+            on_progress=on_progress,
+        )
+        adding.send_all(self._known if skip_known else None)
         if wait:
-            jobs = [self.wait(job) for job in jobs]
-        sent = [item for job in jobs for item in (job.result or {}).get("pictures", ())]
-        return AddReport(tuple(SentPicture.from_dict(item) for item in sent), tuple(jobs))
+            adding.wait_with(self.wait)
+        return adding.report()
 
     def remove(self, image_ids: int | Sequence[int]) -> list[int]:
         """Take images out of the gallery; files that were not sent to the server stay.
@@ -341,7 +406,7 @@ class Client:
         end = math.inf if timeout is None else time.monotonic() + timeout
         pause = FIRST_LOOK_S
         while found is None or not found.has_ended:
-            reply = self._connections.ask("GET", job_place(name))
+            reply = self._connections.ask("GET", job_place(name), patience_s=0)
             if reply.status != TOO_MANY_REQUESTS:
                 found = ServerJob.from_dict(told_by(reply, url=self._connections.url))
                 if found.has_ended:
@@ -361,6 +426,26 @@ class Client:
         whole = f"{API}/galleries/{quote(self.gallery, safe='')}/{place}".rstrip("/")
         given = {name: value for name, value in (asked or {}).items() if value is not None}
         return f"{whole}?{urlencode(given)}" if given else whole
+
+    def _known(self, hashes: Sequence[str]) -> dict[str, int]:
+        """Tell of content hashes those that the gallery holds, with the first image of each."""
+        # Hexadecimal digits: nothing in them has to be quoted.
+        where = f"content_hash IN ({', '.join(repr(each) for each in hashes)})"
+        known: dict[str, int] = {}
+        for record in self.images(where=where):
+            known.setdefault(record.content_hash, record.image_id)
+        return known
+
+    def _saved(self, place: str, file: Path) -> Path:
+        """Write what comes back to a file, whole or not at all."""
+        try:
+            with whole_file(file) as stream:
+                reply = self._connections.ask("GET", place, take=stream.write)
+                if reply.status != 200:
+                    raise failure_of(reply, url=self._connections.url)
+        except NotTaken as error:
+            raise (error.__cause__ or error) from None
+        return file
 
     def _told(
         self, method: str, path: str, body: Body | None = None, *, is_repeatable: bool = True

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
@@ -13,16 +15,27 @@ from urllib.parse import SplitResult, urlsplit
 import lookalike
 from lookalike.errors import ServerNotReached, UsageError
 
-__all__ = ["Body", "Connections", "Reply"]
+__all__ = ["TOO_MANY_REQUESTS", "Body", "Connections", "NotTaken", "Reply"]
 
 # More threads than that open connections of their own, which are closed after use.
-MOST_IDLE = 8
+MOST_IDLE = 32
+
+BLOCK = 2**18
+
+# Refused at the door, before anything was done; and not now, but soon.
+TOO_MANY_REQUESTS, UNAVAILABLE = 429, 503
+# Where a refusal of the first kind does not say how long to wait.
+USUAL_PAUSE_S = 0.5
 
 # How a connection ends while something is sent on it.
 BROKEN = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
 
 # A connection that lay idle may have been closed by the server in the meantime.
 STALE = (http.client.RemoteDisconnected, ConnectionError, http.client.CannotSendRequest)
+
+
+class NotTaken(Exception):
+    """Whoever was handed a body could not take it; the cause says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,7 @@ class Reply:
 
 @dataclass(slots=True)
 class Connections:
-    """A pool of connections. Safe to share between threads.
+    """A pool of connections. Safe to share between threads, and with forked processes.
 
     Args:
         url: Of the server, to the root of its addresses.
@@ -91,6 +104,8 @@ class Connections:
     _idle: list[http.client.HTTPConnection] = field(init=False, default_factory=list)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _is_closed: bool = field(init=False, default=False)
+    _pid: int = field(init=False, default_factory=os.getpid)
+    _trust: ssl.SSLContext | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.url = self.url.rstrip("/")
@@ -100,6 +115,7 @@ class Connections:
 
     def close(self) -> None:
         """Close what is idle; what is under way is closed at its end."""
+        self._forget_parents()
         with self._lock:
             self._is_closed = True
             idle, self._idle = self._idle, []
@@ -107,9 +123,16 @@ class Connections:
             connection.close()
 
     def ask(
-        self, method: str, path: str, body: Body | None = None, *, is_repeatable: bool = True
+        self,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        *,
+        is_repeatable: bool = True,
+        patience_s: float | None = None,
+        take: Callable[[bytes], object] | None = None,
     ) -> Reply:
-        """Send a request and read what comes back.
+        """Send a request and read what comes back; where the server is busy, send it again.
 
         Args:
             method: Of HTTP.
@@ -117,37 +140,61 @@ class Connections:
             body: What is sent along.
             is_repeatable: Whether asking twice does no harm: what is not is never sent on
                 a connection that the server may have closed.
+            patience_s: How long to wait, in all, for a server that is busy and says when to
+                come again; the time-out if None.
+            take: Gets the body of a success, block by block, in place of ``Reply.data``.
 
         Raises:
             ServerNotReached: Nobody answers, or not in time.
+            NotTaken: ``take`` could not write what came.
         """
+        left_s = self.timeout_s if patience_s is None else patience_s
+        while True:
+            reply = self._asked_once(method, path, body, is_repeatable, take)
+            pause_s = pause_after(reply, is_repeatable=is_repeatable)
+            if pause_s is None or pause_s > left_s:
+                return reply
+            left_s -= pause_s
+            time.sleep(pause_s)
+
+    def _asked_once(
+        self,
+        method: str,
+        path: str,
+        body: Body | None,
+        is_repeatable: bool,
+        take: Callable[[bytes], object] | None,
+    ) -> Reply:
+        """Ask on a kept connection, and if that went stale on a new one."""
         kept = self._taken() if is_repeatable else None
         if kept is not None:
             try:
-                return self._asked(kept, method, path, body)
+                return self._asked(kept, method, path, body, take)
             except STALE:
                 kept.close()
-        return self._asked(self._opened(), method, path, body)
+        return self._asked(self._opened(), method, path, body, take)
 
     def _asked(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: Body | None
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: Body | None,
+        take: Callable[[bytes], object] | None,
     ) -> Reply:
         """Ask on one connection, and keep it for the next request if it can be."""
-        is_new = connection.sock is None
+        is_fresh = connection.sock is None
         try:
             is_whole = self._sent(connection, method, path, body)
             answer = connection.getresponse()
-            reply = Reply(
-                answer.status,
-                {name.lower(): value for name, value in answer.getheaders()},
-                answer.read(),
-            )
+            is_fresh = True  # what comes now may have been taken, and is not asked for again
+            data = body_of(answer, take)
         except TimeoutError as error:
             connection.close()
             raise self._too_slow() from error
         except STALE as error:
             connection.close()
-            if is_new:
+            if is_fresh:
                 raise self._not_reached(error) from error
             raise
         except (OSError, http.client.HTTPException) as error:
@@ -156,8 +203,9 @@ class Connections:
         except BaseException:
             connection.close()
             raise
+        headers = {name.lower(): value for name, value in answer.getheaders()}
         self._give_back(connection, is_open=is_whole and not answer.will_close)
-        return reply
+        return Reply(answer.status, headers, data)
 
     def _sent(
         self, connection: http.client.HTTPConnection, method: str, path: str, body: Body | None
@@ -188,23 +236,32 @@ class Connections:
         """Make a connection; it connects when it is first used."""
         host, port = self._place.hostname or "", self._place.port
         if self._place.scheme == "https":
+            # Once for all: reading the system's certificates takes longer than a query.
+            self._trust = self._trust or ssl.create_default_context()
             return http.client.HTTPSConnection(
-                host, port, timeout=self.timeout_s, context=ssl.create_default_context()
+                host, port, timeout=self.timeout_s, context=self._trust
             )
         return http.client.HTTPConnection(host, port, timeout=self.timeout_s)
 
     def _taken(self) -> http.client.HTTPConnection | None:
         """Take an idle connection, the one used last."""
+        self._forget_parents()
         with self._lock:
             return self._idle.pop() if self._idle else None
 
     def _give_back(self, connection: http.client.HTTPConnection, *, is_open: bool) -> None:
         """Keep a connection for the next request."""
+        self._forget_parents()
         with self._lock:
             if is_open and not self._is_closed and len(self._idle) < MOST_IDLE:
                 self._idle.append(connection)
                 return
         connection.close()
+
+    def _forget_parents(self) -> None:
+        """Leave a parent process its connections, and its lock, which may be held for ever."""
+        if self._pid != os.getpid():
+            self._pid, self._lock, self._idle = os.getpid(), threading.Lock(), []
 
     def _too_slow(self) -> ServerNotReached:
         return ServerNotReached(
@@ -217,6 +274,34 @@ class Connections:
             f"No server answers at {self.url} ({reason_of(error)}): start one with "
             "'lookalike serve', or check the address."
         )
+
+
+def body_of(answer: http.client.HTTPResponse, take: Callable[[bytes], object] | None) -> bytes:
+    """Read a body, or hand that of a success on.
+
+    Raises:
+        IncompleteRead: It broke off.
+        NotTaken: ``take`` failed.
+    """
+    if take is None or answer.status != http.client.OK:
+        return answer.read()
+    while data := answer.read(BLOCK):
+        try:
+            take(data)
+        except OSError as error:  # of a disk, and none of the connection's
+            raise NotTaken from error
+    if answer.length:  # what is missing, and only a whole reading would complain of
+        raise http.client.IncompleteRead(b"", answer.length)
+    return b""
+
+
+def pause_after(reply: Reply, *, is_repeatable: bool) -> float | None:
+    """Say how long to wait until a request is sent again; None if it is not."""
+    if reply.status == TOO_MANY_REQUESTS:
+        return reply.retry_after_s or USUAL_PAUSE_S
+    if reply.status == UNAVAILABLE and is_repeatable:
+        return reply.retry_after_s or None
+    return None
 
 
 def reason_of(error: BaseException) -> str:

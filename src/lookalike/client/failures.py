@@ -11,7 +11,7 @@ from lookalike import errors
 from lookalike.client.connections import Reply
 from lookalike.errors import AccessDenied, LookalikeError, MissingExtra, ServerError
 
-__all__ = ["error_of", "failure_of", "told_by"]
+__all__ = ["error_of", "failure_of", "problem_of", "told_by"]
 
 PROBLEM = "application/problem+json"
 JSON = "application/json"
@@ -39,13 +39,19 @@ def told_by(reply: Reply, *, url: str) -> Any:
 
 def failure_of(reply: Reply, *, url: str) -> LookalikeError:
     """Make the error of an answer that is no success."""
+    problem = problem_of(reply)
+    return strange(reply, url=url) if problem is None else error_of(problem)
+
+
+def problem_of(reply: Reply) -> dict[str, Any] | None:
+    """Read the problem that an answer is; None if it is none."""
     if reply.kind != PROBLEM:
-        return strange(reply, url=url)
+        return None
     try:
         told = json.loads(reply.data)
-        return error_of(told)
-    except (ValueError, KeyError, TypeError):
-        return strange(reply, url=url)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) and "detail" in told else None
 
 
 def error_of(problem: Mapping[str, Any]) -> LookalikeError:

@@ -11,9 +11,11 @@ from lookalike.gallery import ImageRecord
 from lookalike.index.plans import Plan
 from lookalike.search import Hit, Query, Results
 
-__all__ = ["AddReport", "SentPicture", "ServerJob", "record_of", "results_of"]
+__all__ = ["AddProgress", "AddReport", "SentPicture", "ServerJob", "record_of", "results_of"]
 
 ENDED = frozenset({"done", "failed", "cancelled"})
+
+RECORD_FIELDS = tuple(item.name for item in fields(ImageRecord))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +115,26 @@ class AddReport:
         return sum(item.status == "added" for item in self.pictures)
 
 
+@dataclass(frozen=True, slots=True)
+class AddProgress:
+    """How far adding is.
+
+    Attributes:
+        sent: Pictures that the server has, on its disk at least.
+        settled: Those of which it is known what became of them: the others wait.
+        total: Of so many.
+    """
+
+    sent: int
+    settled: int
+    total: int
+
+
 def record_of(told: Mapping[str, Any]) -> ImageRecord:
     """Make the record of a hit, or of an image; facts nobody knows were left out."""
-    values = {item.name: told.get(item.name) for item in fields(ImageRecord)}
-    return ImageRecord(**{**values, "path": told["name"]})
+    values: dict[str, Any] = {name: told.get(name) for name in RECORD_FIELDS}
+    values["path"] = told["name"]
+    return ImageRecord(**values)
 
 
 def results_of(answer: Mapping[str, Any], query: Query) -> Results:

@@ -40,6 +40,7 @@ class WriterLock:
                 "'lookalike watch' or 'lookalike serve'."
             ) from error
         with suppress(OSError):  # the number is a courtesy only
+            self._pid_file.unlink(missing_ok=True)  # a link would lead the writing elsewhere
             self._pid_file.write_text(f"{os.getpid()}\n")
 
     def release(self) -> None:

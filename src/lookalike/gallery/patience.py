@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from lookalike.errors import GalleryLocked
 
-__all__ = ["patiently"]
+__all__ = ["PATIENCE_S", "patiently"]
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 60.0
-PAUSE_SECONDS = 0.25
+PATIENCE_S = 60.0
+PAUSE_S = 0.25
 
 
 def patiently(
@@ -23,7 +23,7 @@ def patiently(
     tell: Callable[[str], object] | None = None,
     heed: Callable[[], object] | None = None,
     stopping: threading.Event | None = None,
-    patience_s: float = PATIENCE_SECONDS,
+    patience_s: float = PATIENCE_S,
 ) -> T:
     """Do work that begins by becoming the gallery's writer, as soon as that is possible.
 
@@ -47,6 +47,6 @@ def patiently(
                 raise
             if tell is not None:
                 tell(f"It waits: {error}")
-        stop.wait(PAUSE_SECONDS)
+        stop.wait(PAUSE_S)
         if heed is not None:
             heed()

@@ -179,8 +179,11 @@ def file_checksum(path: Path) -> str:
 
 
 def remove_files(gallery: Path, names: Iterable[str]) -> None:
-    """Delete segments and their temporary forms; what resists is swept by a later writer."""
-    for name in names:
+    """Delete segments and their temporary forms; what resists is swept by a later writer.
+
+    Names that no segment has are left alone: a stranger's catalog may name any file.
+    """
+    for name in filter(is_segment_name, names):
         for path in (gallery / SEGMENTS / name, gallery / SEGMENTS / f"{name}.tmp"):
             with suppress(OSError):
                 path.unlink()

@@ -43,7 +43,7 @@ from lookalike.gallery.segments import (
     sweep,
     write_segment,
 )
-from lookalike.gallery.sources import find_source, insert_source, require_source
+from lookalike.gallery.sources import find_source, insert_source, move_source, require_source
 from lookalike.vectors import EmbeddingSpace
 
 __all__ = ["GalleryWriter"]
@@ -123,11 +123,7 @@ class GalleryWriter:
         Raises:
             GalleryError: The path is not absolute.
         """
-        if not os.path.isabs(location):
-            raise GalleryError(
-                f"A source needs an absolute location, not {location!r}: use os.path.abspath."
-            )
-        location = os.path.normpath(location)
+        location = _absolute(location)
         with self._writing() as connection, self._all_or_nothing():
             found = find_source(connection, self._folder, kind=kind, location=location)
             if found is not None:
@@ -136,6 +132,24 @@ class GalleryWriter:
             added = insert_source(connection, self._folder, kind=kind, location=location)
             self._commit()
             return added
+
+    def move_source(self, source_id: int, location: str) -> SourceRecord:
+        """Let a source be at another place, where its pictures have the names they had.
+
+        Args:
+            source_id: Which.
+            location: The absolute path at which it is now.
+
+        Raises:
+            GalleryError: There is no such source, or the path is not absolute.
+        """
+        location = _absolute(location)
+        with self._writing() as connection, self._all_or_nothing():
+            require_source(connection, source_id, gallery=self._folder)
+            connection.execute("BEGIN IMMEDIATE")
+            moved = move_source(connection, self._folder, source_id=source_id, location=location)
+            self._commit()
+            return moved
 
     def remove_source(self, source_id: int) -> int:
         """Forget a source and its images; the files stay where they are.
@@ -393,3 +407,12 @@ class GalleryWriter:
 
 def _size(segments: Sequence[Segment]) -> int:
     return sum(segment.size_bytes for segment in segments)
+
+
+def _absolute(location: str) -> str:
+    """Refuse a source's location that is not absolute; write it in its plainest form."""
+    if not os.path.isabs(location):
+        raise GalleryError(
+            f"A source needs an absolute location, not {location!r}: use os.path.abspath."
+        )
+    return os.path.normpath(location)

@@ -1,4 +1,4 @@
-"""Indexes: neighbour structures over rows.
+"""Indexes: neighbor structures over rows.
 
 Names are imported on first use: see ``late_names``.
 """

@@ -27,7 +27,7 @@ SCALAR_QUANTIZERS = {"float32": "Flat", "float16": "SQfp16", "int8": "SQ8"}
 
 @dataclass(frozen=True, slots=True)
 class IndexConfig:
-    """Which neighbour structure to build over rows, fixed when it is built.
+    """Which neighbor structure to build over rows, fixed when it is built.
 
     Attributes:
         kind: ``exact`` compares with every row where it lies (ready at once, no

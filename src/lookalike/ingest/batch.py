@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.gallery import KnownImage, NewImage, Rename, Skipped, Touch
-from lookalike.ingest.metadata import MetadataTable
+from lookalike.images import ImageRef
+from lookalike.ingest.matching import NOTHING_MATCHED
 from lookalike.ingest.pipeline import Loaded
+from lookalike.ingest.removed import removed_reason
 
 __all__ = ["Batch", "Noted", "Tally"]
 
@@ -22,7 +24,7 @@ logger = logging.getLogger(__name__)
 # A commit costs two fsyncs and a segment file, so it waits for this many files
 # or seconds, whichever comes first: what a kill can lose.
 COMMIT_FILES = 2048
-COMMIT_SECONDS = 5.0
+COMMIT_S = 5.0
 
 
 class Noted(NamedTuple):
@@ -58,13 +60,28 @@ class Tally:
 
 
 class Batch:
-    """What the next commit will write."""
+    """What the next commit will write.
+
+    Args:
+        source_id: Of the source that is updated.
+        keeps_changes: Whether to tell what became of each file.
+        spares: Whether to keep a known picture whose file cannot be read.
+
+    Attributes:
+        metadata: What somebody wrote of the pictures.
+        tally: What was done so far.
+    """
 
     def __init__(
-        self, source_id: int, metadata: MetadataTable | None, *, keeps_changes: bool = False
+        self,
+        source_id: int,
+        *,
+        keeps_changes: bool = False,
+        spares: Callable[[ImageRef], bool] | None = None,
     ) -> None:
         self._source_id = source_id
-        self._metadata = metadata
+        self.metadata = NOTHING_MATCHED
+        self._spares = spares or (lambda ref: False)
         self._failures: dict[str, str] = {}
         self.tally = Tally(changes=[] if keeps_changes else None)
         self.clear()
@@ -88,7 +105,7 @@ class Batch:
     @property
     def is_due(self) -> bool:
         """Whether the commit should not wait any longer."""
-        return self._files >= COMMIT_FILES or time.monotonic() - self._opened > COMMIT_SECONDS
+        return self._files >= COMMIT_FILES or time.monotonic() - self._opened > COMMIT_S
 
     def images(self, dim: int) -> tuple[list[NewImage], NDArray[np.float32]]:
         """Return the new images, and the rows ``(m, dim)`` that they name."""
@@ -108,6 +125,8 @@ class Batch:
             item.failure = self._failures.get(item.content_hash)
         if item.failure is not None:
             self._skip(item, known, item.failure)
+        elif item.is_removed:
+            self.skipped.append(self._skipped(item, removed_reason(item.content_hash)))
         elif item.facts is not None:
             self._add(item, known)
         elif item.moved_from is not None:
@@ -135,7 +154,7 @@ class Batch:
 
     def _describe(self, image_id: int, path: str) -> None:
         """Note what the metadata file says of an image whose content is known."""
-        row = None if self._metadata is None else self._metadata.row_for(path)
+        row = self.metadata.row_for(path)
         if row is not None:
             self.tally.described += 1
             self.described[image_id] = row
@@ -147,14 +166,20 @@ class Batch:
             self.tally.out_of_reach.append((ref.path, reason))
             return
         self._failures[item.content_hash] = reason
-        skipped = Skipped(self._source_id, ref.path, ref.size_bytes, ref.mtime_ns, reason)
+        skipped = self._skipped(item, reason)
         if known is None:
             self.skipped.append(skipped)
+        elif self._spares(ref):
+            logger.info("kept %r for now: it may be half written", ref.path)
         else:
             self.tally.lost.append((known.image_id, skipped))
 
+    def _skipped(self, item: Loaded, reason: str) -> Skipped:
+        ref = item.ref
+        return Skipped(self._source_id, ref.path, ref.size_bytes, ref.mtime_ns, reason)
+
     def _add(self, item: Loaded, known: KnownImage | None) -> None:
-        metadata = None if self._metadata is None else self._metadata.row_for(item.ref.path)
+        metadata = self.metadata.row_for(item.ref.path)
         self._taken.append((new_image(item, self._source_id, metadata), item.embedding))
         what = "added" if known is None else "changed"
         self._note(what, item.ref.path, is_copy=not item.was_encoded)

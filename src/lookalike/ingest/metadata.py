@@ -8,16 +8,16 @@ import math
 import os
 import posixpath
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from lookalike.errors import MissingExtra, UsageError
+from lookalike.ingest.delimited import read_delimited
 
 __all__ = ["MetadataTable", "load_metadata"]
 
 NAME_COLUMNS = ("path", "file", "file_name", "filename", "file_path", "filepath", "image", "name")
-NOT_FINITE = ("nan", "inf", "-inf")
 
 
 class MetadataTable:
@@ -25,62 +25,102 @@ class MetadataTable:
 
     Args:
         rows: By path or file name, with forward slashes.
+        repeated: Names that the table has more than once; the last row counts.
     """
 
-    def __init__(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self, rows: Mapping[str, Mapping[str, Any]], *, repeated: Collection[str] = ()
+    ) -> None:
         self._rows = rows
+        self._repeated = tuple(dict.fromkeys(repeated))
 
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __iter__(self) -> Iterator[str]:
+        """List what the rows call their pictures."""
+        return iter(self._rows)
+
+    @property
+    def repeated(self) -> tuple[str, ...]:
+        """Names that the table has more than once; the last row counts."""
+        return self._repeated
+
+    def named(self, name: str) -> str | None:
+        """Find out whether a row has this name, and how it is spelled there."""
+        if name in self._rows:
+            return name
+        # Some systems write an accent as a letter of its own, tables seldom do.
+        composed = unicodedata.normalize("NFC", name)
+        return composed if composed in self._rows else None
+
+    def row(self, name: str) -> Mapping[str, Any]:
+        """Read the row of a name that ``named`` found."""
+        return self._rows[name]
+
     def row_for(self, path: str) -> Mapping[str, Any] | None:
-        """Find a picture's row: by its path within the source, else by its file name."""
+        """Find a picture's row: by its path within the source, else by its file name.
+
+        An update asks with all pictures in view: a bare name that several of them have
+        then describes none.
+        """
         for name in (path, posixpath.basename(path)):
-            # Some systems write an accent as a letter of its own, tables seldom do.
-            for spelling in (name, unicodedata.normalize("NFC", name)):
-                row = self._rows.get(spelling)
-                if row is not None:
-                    return row
+            found = self.named(name)
+            if found is not None:
+                return self._rows[found]
         return None
 
 
 def load_metadata(file: str | Path) -> MetadataTable:
     """Read CSV, TSV, JSON lines or Parquet.
 
-    The column that names the picture is the first of ``path``, ``file``,
-    ``file_name``, ``filename``, ``file_path``, ``filepath``, ``image``, ``name``
-    that exists; a path is relative to the source.
+    Cells of a CSV may be parted by commas, semicolons, tabs or bars, and text may be
+    UTF-8 or UTF-16, as spreadsheets write them. The column that names the picture is
+    the first of ``path``, ``file``, ``file_name``, ``filename``, ``file_path``,
+    ``filepath``, ``image``, ``name`` that exists; a path is relative to the source, or
+    absolute.
 
     Raises:
-        UsageError: It is missing, damaged, or no column names the pictures.
+        UsageError: It is missing, damaged or empty, or no column names the pictures.
         MissingExtra: Parquet needs ``lookalike[parquet]``.
     """
     path = Path(os.path.expanduser(file))
-    reader = READERS.get(path.suffix.lower())
+    reader = METADATA_READERS.get(path.suffix.lower())
     if reader is None:
         raise UsageError(
-            f"Metadata file {path} is of an unknown kind: use one of {', '.join(READERS)}."
+            f"Metadata file {path} is of an unknown kind: use one of {', '.join(METADATA_READERS)}."
         )
     try:
-        return MetadataTable(named(reader(path), path))
+        rows, repeated = named(reader(path), path)
     except FileNotFoundError:
         raise UsageError(f"There is no metadata file at {path}.") from None
     except (OSError, ValueError, csv.Error) as error:
         raise UsageError(f"Metadata file {path} cannot be read: {error}.") from error
+    if not rows:
+        raise UsageError(
+            f"Metadata file {path} has no rows: write one for each picture, below a header that "
+            "has a column 'path'."
+        )
+    return MetadataTable(rows, repeated=repeated)
 
 
-def named(rows: Iterable[Mapping[str, Any]], path: Path) -> dict[str, dict[str, Any]]:
-    """Key rows by the column that names the picture."""
+def named(
+    rows: Iterable[Mapping[str, Any]], path: Path
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Key rows by the column that names the picture, and list what is named again."""
     table: dict[str, dict[str, Any]] = {}
+    repeated: list[str] = []
     column = ""
     for row in rows:
         if not column:
             column = name_column(row, path)
         values = {key: plain(value) for key, value in row.items() if key and key != column}
         name = str(row.get(column) or "").replace("\\", "/").removeprefix("./")
+        if name in table:
+            repeated.append(name)
         if name:
             table[name] = values
-    return table
+    return table, repeated
 
 
 def name_column(row: Mapping[str, Any], path: Path) -> str:
@@ -108,25 +148,11 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def read_csv(path: Path) -> Iterator[Mapping[str, Any]]:
-    """Read rows of a CSV or TSV; numbers become numbers."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-        for row in csv.DictReader(file, delimiter=delimiter):
-            yield {key: number_or_text(value) for key, value in row.items() if key is not None}
-
-
-def number_or_text(text: str | None) -> Any:
-    """Read a number where the text is written as Python would write that number."""
-    for kind in (int, float):
-        try:
-            value = kind(text or "")
-        except ValueError:
-            continue
-        # '007', '1e3' and 'nan' are names, not numbers.
-        if str(value) == text and text not in NOT_FINITE:
-            return value
-    return text
+def read_table(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Read rows of a CSV or TSV, or of what Excel calls Unicode text."""
+    return read_delimited(
+        path, NAME_COLUMNS, check=lambda header: name_column(dict.fromkeys(header), path)
+    )
 
 
 def read_json_lines(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -153,9 +179,11 @@ def read_parquet(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 READERS = {
-    ".csv": read_csv,
-    ".tsv": read_csv,
+    ".csv": read_table,
+    ".tsv": read_table,
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
     ".parquet": read_parquet,
 }
+# A list of pictures is a .txt as well, where pictures may be listed.
+METADATA_READERS = {**READERS, ".txt": read_table}

@@ -19,6 +19,7 @@ from lookalike.errors import ImageError, ImageOutOfReach
 from lookalike.gallery import KnownImage
 from lookalike.images import ImageRef, Picture, content_hash, crop, decode, read_file
 from lookalike.ingest.planning import Moves
+from lookalike.ingest.removed import RemovedPictures
 from lookalike.ingest.timing import StageClock
 
 __all__ = ["Loaded", "Pipeline", "PictureFacts"]
@@ -62,6 +63,7 @@ class Loaded:
         content_hash: Of its bytes; empty where it could not be read.
         facts: None for an unreadable file, or one that needs no decoding.
         pixels: The encoder's input; dropped as soon as it has been encoded.
+        is_removed: Whether it was removed by hand, and has not changed since.
         moved_from: The image whose file went away and whose bytes these are.
         failure: Why it cannot be used.
         is_out_of_reach: Whether the failure says nothing about the picture itself.
@@ -73,6 +75,7 @@ class Loaded:
     content_hash: str = ""
     facts: PictureFacts | None = None
     pixels: NDArray[np.uint8] | None = None
+    is_removed: bool = False
     moved_from: KnownImage | None = None
     failure: str | None = None
     is_out_of_reach: bool = False
@@ -118,6 +121,7 @@ class Pipeline:
         known: Mapping[str, KnownImage],
         moves: Moves,
         is_new: Callable[[str], bool],
+        removed: RemovedPictures | None = None,
     ) -> Generator[Loaded, None, None]:
         """Yield every file in order, with its embedding where it needs one.
 
@@ -128,10 +132,13 @@ class Pipeline:
             moves: Images whose files are gone: their bytes under a new name are a rename.
             is_new: Asked in order, on the caller's thread, whether a content
                 needs an embedding. The first of several copies gets it.
+            removed: Files that were removed by hand: those that are still what they
+                were are not decoded.
         """
+        kept_out = removed or RemovedPictures()
 
         def load(ref: ImageRef) -> Loaded:
-            return self._load(ref, absolute(ref.path), known.get(ref.path), moves)
+            return self._load(ref, absolute(ref.path), known.get(ref.path), moves, kept_out)
 
         with (
             ThreadPoolExecutor(self._decode_threads, "decode") as decoders,
@@ -170,7 +177,14 @@ class Pipeline:
         with self._counting:
             self._in_calls += crops
 
-    def _load(self, ref: ImageRef, path: str, known: KnownImage | None, moves: Moves) -> Loaded:
+    def _load(
+        self,
+        ref: ImageRef,
+        path: str,
+        known: KnownImage | None,
+        moves: Moves,
+        removed: RemovedPictures,
+    ) -> Loaded:
         """Read one file, and decode it unless its bytes are known. Never raises for a bad file."""
         item = Loaded(ref)
         try:
@@ -178,8 +192,16 @@ class Pipeline:
                 data = read_file(path)
                 item.content_hash = content_hash(data)
             if known is None:
-                item.moved_from = moves.claim(item.content_hash)
-            if item.moved_from or (known and known.content_hash == item.content_hash):
+                if not removed.is_at(ref.path, item.content_hash):
+                    item.moved_from = moves.claim(item.content_hash)
+                item.is_removed = item.moved_from is None and removed.holds(
+                    ref.path, item.content_hash
+                )
+            if (
+                item.is_removed
+                or item.moved_from
+                or (known and known.content_hash == item.content_hash)
+            ):
                 return item
             with self.clock.stage("decode"):
                 preprocessing = self._encoder.preprocessing

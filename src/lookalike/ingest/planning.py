@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from lookalike.gallery import KnownImage, Skipped
@@ -63,7 +63,7 @@ class Moves:
     ) -> None:
         self._one_at_a_time = threading.Lock()
         self._look_up = look_up
-        self._claimed: set[int] = set()
+        self._further: dict[str, Iterator[KnownImage]] = {}
         self._by_content: defaultdict[str, deque[KnownImage]] = defaultdict(deque)
         for image in gone:
             self._by_content[image.content_hash].append(image)
@@ -72,16 +72,15 @@ class Moves:
         """Take one gone image with this content, so that it is renamed only once."""
         with self._one_at_a_time:
             waiting = self._by_content.get(content)
-            image = waiting.popleft() if waiting else self._found(content)
-            if image is not None:
-                self._claimed.add(image.image_id)
-            return image
+            return waiting.popleft() if waiting else self._found(content)
 
     def _found(self, content: str) -> KnownImage | None:
+        """Take the next of the further ones: however many copies come, each is looked at once."""
         if self._look_up is None:
             return None
-        found = (image for image in self._look_up(content) if image.image_id not in self._claimed)
-        return next(found, None)
+        if content not in self._further:
+            self._further[content] = iter(self._look_up(content))
+        return next(self._further[content], None)
 
     def left(self) -> list[KnownImage]:
         """Return the images that nobody claimed: their pictures are really gone."""

@@ -59,6 +59,9 @@ class UpdateReport:
         copies: How many of them did not: their bytes were known already.
         skipped: Files that could not be used, those of earlier runs included.
         described: Pictures that the metadata file had a row for.
+        named: What its rows that name a picture call it.
+        ambiguous: Bare file names in it that several pictures have, with their
+            paths in the source: they describe none of them.
         elapsed_s: Seconds from start to end.
         stage_seconds: Busy seconds of scan, read, decode, encode and write, each
             added over its threads.
@@ -75,6 +78,8 @@ class UpdateReport:
     embedded: int = 0
     copies: int = 0
     described: int = 0
+    named: frozenset[str] = frozenset()
+    ambiguous: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     skipped: tuple[SkippedFile, ...] = ()
     elapsed_s: float = 0.0
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
@@ -96,6 +101,8 @@ class UpdateReport:
             embedded=self.embedded + other.embedded,
             copies=self.copies + other.copies,
             described=self.described + other.described,
+            named=self.named | other.named,
+            ambiguous={**self.ambiguous, **other.ambiguous},
             skipped=self.skipped + other.skipped,
             elapsed_s=self.elapsed_s + other.elapsed_s,
             stage_seconds=stages,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import posixpath
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -14,15 +15,22 @@ from numpy.typing import NDArray
 
 from lookalike.encoders import Encoder
 from lookalike.errors import NoImagesFound
-from lookalike.gallery import Gallery, GalleryWriter, KnownImage, SourceRecord
+from lookalike.gallery import Gallery, GalleryWriter, KnownImage, Skipped, SourceRecord
 from lookalike.gallery.files import KnownFiles
 from lookalike.images import ImageRef, Source
 from lookalike.images.looking import look_at
 from lookalike.ingest.batch import Batch
+from lookalike.ingest.matching import match
 from lookalike.ingest.metadata import MetadataTable
 from lookalike.ingest.pipeline import Loaded, Pipeline
 from lookalike.ingest.planning import Moves, Plan, make_plan
-from lookalike.ingest.removing import REMOVED_BY_HAND
+from lookalike.ingest.removed import (
+    REMOVED_BY_HAND,
+    RemovedPictures,
+    has_left,
+    is_removed,
+    without_restored,
+)
 from lookalike.ingest.report import FileChange, SkippedFile, UpdateReport
 from lookalike.ingest.sharding import Shard, Sieve
 from lookalike.ingest.timing import Progress, StageClock
@@ -32,7 +40,7 @@ __all__ = ["ProgressListener", "SourceUpdate"]
 logger = logging.getLogger(__name__)
 
 OUT_OF_SIGHT = "It cannot be looked into just now; what the gallery knows of it was kept."
-TELL_SECONDS = 0.05
+TELL_S = 0.05
 METADATA_ROWS = 10_000
 
 ProgressListener = Callable[[Progress], None]
@@ -54,8 +62,13 @@ class SourceUpdate:
         on_progress: ProgressListener | None,
         *,
         paths: Sequence[str] | None = None,
+        restore: Sequence[str] = (),
+        spares: Callable[[ImageRef], bool] | None = None,
     ) -> None:
-        """Prepare an update of a source; of some paths of it, where they are given."""
+        """Prepare an update of a source; of some paths of it, where they are given.
+
+        What was removed by hand at or below absolute paths ``restore`` is taken in again.
+        """
         self._gallery = gallery
         self._writer = writer
         self._record = record
@@ -64,16 +77,18 @@ class SourceUpdate:
         self._metadata = metadata
         self._on_progress = on_progress
         self._paths = paths
+        self._restore = restore
         self._known: Mapping[str, KnownImage] = {}
         self._shard = None if gallery.shard is None else Shard.parse(gallery.shard)
         self._plan = Plan()
         self._moves = Moves(())
+        self._removed = RemovedPictures()
         self._out_of_sight: tuple[str, ...] = ()
         self._embedding_soon: set[str] = set()
         self._about_to_change: set[str] = set()
         self._recalled: dict[str, NDArray[np.float32]] = {}
         self._old_paths: dict[int, str] = {}
-        self._batch = Batch(record.source_id, metadata, keeps_changes=paths is not None)
+        self._batch = Batch(record.source_id, keeps_changes=paths is not None, spares=spares)
         self._clock = StageClock({})
         self._done = 0
         self._committed = 0
@@ -94,10 +109,16 @@ class SourceUpdate:
         self._known = known.images
         unseen: list[str] = []
         with self._clock.stage("scan"):
-            sieve = Sieve(self._shard)
-            plan = make_plan(sieve.kept(self._found(unseen)), known.images, known.skipped)
+            sieve, names = Sieve(self._shard), list[str]()
+            found = sieve.kept(self._noted(self._found(unseen), names))
+            plan = make_plan(found, known.images, known.skipped)
         self._out_of_sight = tuple(unseen)
         self._plan = plan.sparing(self._is_out_of_sight)
+        self._removed = self._kept_out(known.skipped)
+        if self._metadata is not None:
+            self._batch.metadata = match(
+                self._metadata, self._source, names, others_called=self._others_called
+            )
         if self._paths is not None:
             self._moves = Moves(self._plan.gone.values(), self._moved_away)
             if self._plan.gone and not (plan.files or sieve.others):
@@ -116,8 +137,31 @@ class SourceUpdate:
         """Read what the gallery knows: of the source, or of what is to be looked at."""
         source_id = self._record.source_id
         if self._paths is None:
-            return KnownFiles(self._writer.state(source_id), self._writer.skipped(source_id))
-        return self._gallery.known_files(source_id, self._paths)
+            known = KnownFiles(self._writer.state(source_id), self._writer.skipped(source_id))
+        else:
+            known = self._gallery.known_files(source_id, self._paths)
+        skipped = without_restored(known.skipped, self._source, self._restore)
+        return KnownFiles(known.images, skipped)
+
+    def _kept_out(self, skipped: Mapping[str, Skipped]) -> RemovedPictures:
+        """Collect what was removed by hand, and where it is not any more."""
+        known, gone = list(skipped.values()), list(self._plan.vanished)
+        changed = [skipped[ref.path] for ref in self._plan.to_read if ref.path in skipped]
+        if self._paths is not None and self._plan.to_read:
+            # What was looked at may have come from anywhere in the source.
+            others = self._gallery.skipped(self._record.source_id)
+            more = [item for item in others if is_removed(item) and item.path not in skipped]
+            known += more
+            changed += more
+        absolute = self._source.absolute
+        gone += [item.path for item in changed if has_left(item, absolute(item.path))]
+        return RemovedPictures(known, gone)
+
+    def _swapped(self, moved: Iterable[str]) -> list[Skipped]:
+        """Note what may be where removed files were, if it is not looked at this time."""
+        there = [path for path in moved if os.path.lexists(self._source.absolute(path))]
+        notes = [self._removed.note_for(path) for path in there]
+        return [note for note in notes if note is not None]
 
     def _found(self, unseen: list[str]) -> Iterator[ImageRef]:
         """List what is there: in the source, or at the paths."""
@@ -125,6 +169,27 @@ class SourceUpdate:
         if self._paths is None:
             return self._source.scan(exclude=exclude, on_unreadable=unseen.append)
         return look_at(self._source, self._paths, exclude=exclude, on_unreadable=unseen.append)
+
+    def _noted(self, found: Iterator[ImageRef], names: list[str]) -> Iterator[ImageRef]:
+        """Note the paths of what is found, of other shards too, if they matter."""
+        for ref in found:
+            if self._metadata is not None:
+                names.append(ref.path)
+            yield ref
+
+    def _others_called(self, names: frozenset[str]) -> Iterator[str]:
+        """List further pictures of the source with one of some names, where not all are looked at.
+
+        This reads the names of all its pictures: a table that gives paths spares that.
+        """
+        table, gone = self._metadata, self._plan.gone
+        if self._paths is None or table is None:
+            return
+        for path, _ in self._gallery.contents(self._record.source_id):
+            called = table.named(posixpath.basename(path))
+            is_there = called in names and os.path.lexists(self._source.absolute(path))
+            if is_there and path not in gone:
+                yield path
 
     @property
     def _is_own(self) -> bool:
@@ -189,6 +254,7 @@ class SourceUpdate:
             known=self._known,
             moves=self._moves,
             is_new=self._is_new,
+            removed=self._removed,
         )
         # Closing ends the threads at once, whatever happens here.
         with closing(results):
@@ -211,7 +277,7 @@ class SourceUpdate:
         self._done += 1
         if self._batch.is_due:
             self._commit()
-        self._tell(at_least_every_s=TELL_SECONDS)
+        self._tell(at_least_every_s=TELL_S)
 
     def _is_new(self, content: str) -> bool:
         """Tell whether a content has to be embedded.
@@ -222,12 +288,12 @@ class SourceUpdate:
         """
         if content in self._embedding_soon or content in self._recalled:
             return False
-        owners = self._gallery.ids_with_content(content)
-        if not owners:
+        if not self._writer.has_content(content):
             self._embedding_soon.add(content)
             return True
         if content in self._about_to_change:
-            self._recalled[content] = self._gallery.embedding(owners[0])
+            owner = self._gallery.ids_with_content(content)[0]
+            self._recalled[content] = self._gallery.embedding(owner)
         return False
 
     def _commit(self) -> None:
@@ -268,13 +334,17 @@ class SourceUpdate:
         """Forget what is gone or turned unreadable, describe the rest, and say what was done."""
         source_id = self._record.source_id
         tally, left = self._batch.tally, self._moves.left()
+        there = {ref.path for ref in self._plan.to_read}
+        moved = [path for path in self._removed.renamed if path not in there]
+        swapped = self._swapped(moved)
+        forgotten = {*self._plan.vanished, *moved} - {note.path for note in swapped}
         skipped = self._skipped()
         changes = self._changes(left)
         with self._clock.stage("write"):
             self._writer.commit(
                 removed=[image.image_id for image in left] + [lost for lost, _ in tally.lost],
-                skipped=[failure for _, failure in tally.lost],
-                unskipped=[(source_id, path) for path in self._plan.vanished],
+                skipped=[*(failure for _, failure in tally.lost), *swapped],
+                unskipped=[(source_id, path) for path in sorted(forgotten)],
             )
             self._describe_unchanged()
         self._tell(at_least_every_s=0)
@@ -287,6 +357,8 @@ class SourceUpdate:
             embedded=tally.embedded,
             copies=tally.copies,
             described=tally.described,
+            named=self._batch.metadata.named,
+            ambiguous=self._batch.metadata.ambiguous,
             skipped=skipped,
             elapsed_s=self._clock.elapsed_s,
             stage_seconds=self._clock.seconds,
@@ -329,7 +401,7 @@ class SourceUpdate:
             ids = [self._known[path].image_id for path in self._plan.unchanged]
             images = iter(self._gallery.images_by_id(ids).values())
         for image in images:
-            row = self._metadata.row_for(image.path) if image.path in unchanged else None
+            row = self._batch.metadata.row_for(image.path) if image.path in unchanged else None
             if row is not None:
                 self._batch.tally.described += 1
                 if dict(row) != image.metadata:
@@ -349,7 +421,9 @@ class SourceUpdate:
             else self._gallery.known_files(source_id, self._paths).skipped
         )
         reasons = {
-            path: item.reason for path, item in known.items() if path not in self._plan.vanished
+            path: REMOVED_BY_HAND if is_removed(item) else item.reason
+            for path, item in known.items()
+            if path not in self._plan.vanished
         }
         reasons |= {failure.path: failure.reason for _, failure in tally.lost}
         reasons |= dict(tally.out_of_reach)

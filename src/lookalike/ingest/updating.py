@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from lookalike.encoders import Encoder
 from lookalike.errors import GalleryError, NoImagesFound, SourceNotFound, StorageFull, UsageError
 from lookalike.gallery import Gallery, GalleryWriter, SourceRecord
 from lookalike.gallery.writing import MOST_DEAD, SMALL_ROWS
-from lookalike.images import Source, open_source
+from lookalike.images import ImageRef, Source, open_source
 from lookalike.images.looking import paths_of
 from lookalike.images.sources import KINDS
 from lookalike.ingest.metadata import MetadataTable
@@ -34,6 +35,7 @@ def add_images(
     metadata: MetadataTable | None = None,
     on_progress: ProgressListener | None = None,
     decode_threads: int | None = None,
+    restore: Sequence[str] = (),
 ) -> UpdateReport:
     """Bring a gallery up to date with one source, and remember the source.
 
@@ -48,6 +50,8 @@ def add_images(
         metadata: Columns to keep with the pictures.
         on_progress: Called on this thread, some twenty times a second.
         decode_threads: Files read and decoded at a time.
+        restore: Absolute paths of pictures, or of folders with all below them, that
+            were removed by hand and are to be taken in again.
 
     Raises:
         SpaceMismatch: The gallery was made with another encoder.
@@ -62,7 +66,9 @@ def add_images(
         known = {record.source_id for record in gallery.sources()}
         refuse_overlap(gallery, source)
         record = writer.add_source(source.kind, source.location)
-        update = SourceUpdate(gallery, writer, record, encoder, metadata, on_progress)
+        update = SourceUpdate(
+            gallery, writer, record, encoder, metadata, on_progress, restore=restore
+        )
         try:
             update.look()
             update.run(decode_threads)
@@ -82,11 +88,12 @@ def update_images(
     metadata: MetadataTable | None = None,
     on_progress: ProgressListener | None = None,
     decode_threads: int | None = None,
+    restore: Sequence[str] = (),
 ) -> UpdateReport:
     """Bring a gallery up to date with all its sources.
 
     All of them are looked at before the first is touched: an unplugged drive
-    stops the run with everything as it was.
+    stops the run with everything as it was. Arguments are those of ``add_images``.
 
     Raises:
         NoImagesFound: The gallery has no source yet, or one of them holds no
@@ -106,7 +113,7 @@ def update_images(
                 f"The gallery {gallery.path} has {has}: name a folder, lookalike index FOLDER."
             )
         updates = [
-            SourceUpdate(gallery, writer, record, encoder, metadata, on_progress)
+            SourceUpdate(gallery, writer, record, encoder, metadata, on_progress, restore=restore)
             for record in records
         ]
         for update in updates:
@@ -182,6 +189,7 @@ def update_places(
     metadata: MetadataTable | None = None,
     on_progress: ProgressListener | None = None,
     decode_threads: int | None = None,
+    spares: Callable[[int, ImageRef], bool] = lambda source_id, ref: False,
 ) -> tuple[UpdateReport, list[NoImagesFound | SourceNotFound]]:
     """Bring a gallery up to date with some paths of several sources, as ``update_paths``.
 
@@ -192,6 +200,7 @@ def update_places(
         metadata: Columns to keep with the pictures.
         on_progress: Called on this thread.
         decode_threads: Files read and decoded at a time.
+        spares: Whether to keep a known picture of a source whose file cannot be read.
 
     Returns:
         What was done, and why some of the sources could not be used.
@@ -199,7 +208,16 @@ def update_places(
     require_same_space(encoder.space, gallery.space, owner=f"The gallery {gallery.path}")
     with gallery.writer() as writer:
         updates = [
-            SourceUpdate(gallery, writer, record, encoder, metadata, on_progress, paths=paths)
+            SourceUpdate(
+                gallery,
+                writer,
+                record,
+                encoder,
+                metadata,
+                on_progress,
+                paths=paths,
+                spares=partial(spares, record.source_id),
+            )
             for record, paths in places
         ]
         done = run_each(updates, decode_threads)
@@ -269,17 +287,20 @@ def tidy(writer: GalleryWriter) -> None:
         logger.warning("the gallery was not compacted: %s", error)
 
 
-def refuse_overlap(gallery: Gallery, source: Source) -> None:
+def refuse_overlap(
+    gallery: Gallery, source: Source, *, besides: SourceRecord | None = None
+) -> None:
     """Refuse a place inside another source's folder: its pictures would be there twice.
 
-    Lists may name what they like.
+    Lists may name what they like. The source ``besides`` is about to be there no more.
     """
     own = str(gallery.path)
     # What lies in the gallery's own folder is not walked into from outside.
     if source.kind == "list" or is_below(source.root, own):
         return
     for record in gallery.sources():
-        if record.kind not in KINDS:  # embeddings that were imported have no folder
+        # Embeddings that were imported have no folder.
+        if record.kind not in KINDS or record == besides:
             continue
         other = Source(record.kind, record.location)
         if is_below(other.root, own):

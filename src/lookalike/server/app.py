@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 import lookalike
 from lookalike.client.answers import API
 from lookalike.server.answers import JsonAnswer
+from lookalike.server.declared import require_declared
 from lookalike.server.describing import look_ahead, stop_looking
 from lookalike.server.heads import Heads
 from lookalike.server.hosting import Hosted, SharedEncoders
@@ -40,6 +42,9 @@ NO_TELEMETRY: Any = {
     "operation_spans": False,
 }
 
+# How pydantic's warning begins when FastAPI hands it a parameter of a route.
+UNHEARD_OF = r"The '\w+' attribute with value .* was provided to the `Field"
+
 
 def create_app(settings: ServerSettings) -> FastAPI:
     """Make the application of a server; its galleries are opened when it starts.
@@ -47,6 +52,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
     Raises:
         UsageError: A setting makes no sense.
     """
+    # FastAPI makes it and hides it again, for as long as no other thread restores the filters.
+    warnings.filterwarnings("ignore", UNHEARD_OF, UserWarning)
     app = FastAPI(
         title="Lookalike",
         version=lookalike.__version__,
@@ -62,7 +69,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     # Their routes write their paths without it: "/galleries/{gallery}/images".
     below, beside = api_routers(), other_routers()
     for router in below:
-        app.include_router(router, prefix=API)
+        app.include_router(router, prefix=API, dependencies=[Depends(require_declared)])
     for router in beside:
         app.include_router(router)
     answer_problems(app)

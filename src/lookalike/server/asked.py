@@ -47,12 +47,14 @@ class Asked:
         offset: Hits that are left out before the page.
         k: Hits of the page.
         params: How hard the index looks; None as it was tuned.
+        with_embeddings: Whether the answer tells the embedding of each part.
     """
 
     query: Query
     offset: int
     k: int
     params: SearchParams | None
+    with_embeddings: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,9 @@ async def asked_of(told: Any, asker: Asker, uploads: Sequence[Upload] = ()) -> A
     """Make a query of what was sent.
 
     Args:
-        told: What ``Query.to_dict`` writes, and ``offset`` and ``params``; a part may
-            also be ``{"upload": 0}`` or ``{"url": "https://..."}``.
+        told: What ``Query.to_dict`` writes, and ``offset``, ``params`` and
+            ``with_embeddings``; a part may also be ``{"upload": 0}`` or
+            ``{"url": "https://..."}``.
         asker: Who asks.
         uploads: The pictures that came with it.
 
@@ -87,13 +90,14 @@ async def asked_of(told: Any, asker: Asker, uploads: Sequence[Upload] = ()) -> A
         ImageTooLarge: A picture's header announces too many pixels.
         Problem: It asks for what this server does not do.
     """
-    known = {*(item.name for item in fields(Query)), "offset", "params"}
+    known = {*(item.name for item in fields(Query)), "offset", "params", "with_embeddings"}
     require_keys(told, known, owner="A query")
     values = dict(told)
     offset = checked_offset(values.pop("offset", 0))
     k = checked_count(values.get("k", USUAL_K))
     values["k"] = require_page(offset, k, asker.limits)
     params = checked_params(values.pop("params", None))
+    with_embeddings = checked_claim("with_embeddings", values.pop("with_embeddings", False))
     require_short(values, asker.limits)
     parts = parts_of(values.get("parts", []), uploads, asker)
     require_few_addresses(parts)
@@ -104,7 +108,7 @@ async def asked_of(told: Any, asker: Asker, uploads: Sequence[Upload] = ()) -> A
             "Diversity orders one page of hits, and has no next one: ask for more hits with k."
         )
     filled = await filled_parts(query.items, parts, uploads, asker)
-    return Asked(replace(query, parts=filled), offset, k, params)
+    return Asked(replace(query, parts=filled), offset, k, params, with_embeddings)
 
 
 async def made(values: dict[str, Any]) -> Query:
@@ -120,6 +124,13 @@ def checked_offset(offset: object) -> int:
     if isinstance(offset, bool) or not isinstance(offset, int) or offset < 0:
         raise UsageError(f"offset is {offset!r:.60}: give how many hits to leave out, from 0.")
     return offset
+
+
+def checked_claim(name: str, told: object) -> bool:
+    """Refuse what is neither true nor false."""
+    if not isinstance(told, bool):
+        raise UsageError(f"{name} is {told!r:.60}: say true or false.")
+    return told
 
 
 def require_page(offset: int, k: int, limits: Limits) -> int:

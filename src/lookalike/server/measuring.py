@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 
 import lookalike
 from lookalike.client.answers import API
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Measured", "Measures", "route_of"]
 
-# Seconds: a query by image_id takes one thousandth, an upload of many pictures minutes.
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-STAGE_SECONDS = (0.0001, 0.00025, 0.0005, *SECONDS[:12])
+# A query by image_id takes a thousandth of a second, an upload of many pictures minutes.
+ANSWERS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+STAGES_S = (0.0001, 0.00025, 0.0005, *ANSWERS_S[:12])
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -39,6 +40,38 @@ class Registry(CollectorRegistry):
         for metric in super().collect():
             metric.samples = [each for each in metric.samples if not each.name.endswith("_created")]
             yield metric
+
+    def of_galleries(self, names: Collection[str]) -> Registry:
+        """Return a registry of the same numbers, but for those of other galleries."""
+        found = Registry()
+        found.register(OfGalleries(self, names))
+        return found
+
+
+class OfGalleries(Collector):
+    """Collects what a registry holds, but for the numbers of some galleries.
+
+    Args:
+        registry: Holds them.
+        names: The galleries whose numbers are kept.
+    """
+
+    def __init__(self, registry: Registry, names: Collection[str]) -> None:
+        self._registry = registry
+        self._names = names
+
+    def describe(self) -> Iterable[Metric]:
+        """Promise no names: nothing else is in this registry."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Collect them."""
+        for metric in self._registry.collect():
+            metric.samples = [each for each in metric.samples if self._is_kept(each.labels)]
+            yield metric
+
+    def _is_kept(self, labels: Mapping[str, str]) -> bool:
+        return "gallery" not in labels or labels["gallery"] in self._names
 
 
 class Measures:
@@ -61,7 +94,7 @@ class Measures:
             "lookalike_request_seconds",
             "From a request's head to the end of its answer.",
             ["route"],
-            buckets=SECONDS,
+            buckets=ANSWERS_S,
             registry=registry,
         )
         self.under_way = Gauge(
@@ -74,7 +107,7 @@ class Measures:
             "lookalike_search_stage_seconds",
             "Of a query: waiting, decoding, encoding, searching, joining with the catalog.",
             ["gallery", "stage"],
-            buckets=STAGE_SECONDS,
+            buckets=STAGES_S,
             registry=registry,
         )
         self.batch_sizes = Histogram(
@@ -167,9 +200,14 @@ class Measures:
                 self.jobs.labels(kind, state).set(count)
             self._told_jobs = set(counts)
 
-    def exposition(self) -> tuple[bytes, str]:
-        """Write everything as Prometheus reads it, and name that form."""
-        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+    def exposition(self, galleries: Collection[str] | None = None) -> tuple[bytes, str]:
+        """Write everything as Prometheus reads it, and name that form.
+
+        Args:
+            galleries: Numbers of others are left out; None for none.
+        """
+        shown = self.registry if galleries is None else self.registry.of_galleries(galleries)
+        return generate_latest(shown), CONTENT_TYPE_LATEST
 
 
 class Measured:

@@ -27,6 +27,7 @@ __all__ = [
     "Kind",
     "Problem",
     "answer_problems",
+    "facts_of",
     "kind_of",
     "problem_answer",
     "problem_facts",
@@ -199,6 +200,11 @@ def problem_of(error: Exception) -> Problem:
             kind.status, kind.title, str(error), slug=kind.slug, error=known, headers=headers
         )
     return of_bug(error)
+
+
+def facts_of(error: Exception) -> dict[str, Any]:
+    """Tell any error as an answer would tell it; for what is answered later, as jobs are."""
+    return problem_of(error).to_dict()
 
 
 def of_bug(error: Exception) -> Problem:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from lookalike.errors import ImageTooLarge, UsageError
+from lookalike.images.decoding import check_size
 from lookalike.images.formats import open_picture
 from lookalike.images.silence import silenced
+from lookalike.server.forms import PicturePiece, read_parts, require_fields
 from lookalike.server.problems import Problem, of_status
 from lookalike.server.settings import Limits
 
@@ -37,10 +36,6 @@ LONG_BODY = 100_000
 
 # In memory, a list of empty lists takes thirty times what it takes as JSON.
 MOST_VALUES = 1_000_000
-
-MOST_FIELDS = 8
-LONGEST_FIELD = 2**20
-LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,89 +160,29 @@ async def read_form(request: Request, limits: Limits) -> tuple[list[Upload], dic
 
     Raises:
         Problem: It cannot be read, or goes beyond a limit.
-        UsageError: A field is there twice, or is no text.
+        UsageError: A picture is empty; a field is there twice, or is no text.
+        ImageTooLarge: A picture's header announces too many pixels.
     """
-    async with AsyncExitStack() as stack:
-        form = await stack.enter_async_context(_opened(request, limits))
-        pictures = [item for item in form.getlist("picture") if isinstance(item, UploadFile)]
-        uploads = [await _uploaded(item, limits) for item in pictures]
-        return uploads, await _fields(form)
+    uploads: list[Upload] = []
+    data = bytearray()  # no list: a stranger decides how small the pieces are
+
+    async def take(pieces: Sequence[PicturePiece]) -> None:
+        for piece in pieces:
+            data.extend(piece.data)
+            if piece.is_last:
+                uploads.append(await checked_upload(piece.name, bytes(data), limits))
+                data.clear()
+
+    fields = await read_parts(request, limits, take)
+    return uploads, fields
 
 
-class _opened:  # noqa: N801, a context manager
-    """Parse a form, and close its files at the end."""
-
-    def __init__(self, request: Request, limits: Limits) -> None:
-        self._form = request.form(
-            max_files=limits.max_files, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD
-        )
-
-    async def __aenter__(self) -> FormData:
-        try:
-            return await self._form.__aenter__()
-        except HTTPException as error:
-            said = str(error.detail).rstrip(".")
-            raise of_status(
-                413 if "maximum" in said.lower() else 400,
-                f"The form cannot be read ({said[:1].lower()}{said[1:]}): send pictures in the "
-                "field 'picture' and the rest as JSON in the field 'query'.",
-            ) from error
-
-    async def __aexit__(self, *told: Any) -> None:
-        await self._form.__aexit__(*told)
-
-
-async def _uploaded(item: UploadFile, limits: Limits) -> Upload:
-    """Take a file of a form into memory, its header looked at."""
-    data = await item.read()
-    name = plain_name(item.filename)
+async def checked_upload(name: str | None, data: bytes, limits: Limits) -> Upload:
+    """Take a picture of a form, its header looked at."""
     if not data:
         raise UsageError(f"The picture {name or 'of the form'} is empty: send its bytes.")
     await asyncio.to_thread(require_few_pixels, data, limits, name)
     return Upload(name, data)
-
-
-async def _fields(form: FormData) -> dict[str, str]:
-    """Collect what is no picture; curl sends what comes from a file as a file."""
-    fields: dict[str, str] = {}
-    for name, item in form.multi_items():
-        if name == "picture" and isinstance(item, UploadFile):
-            continue
-        if name in fields:
-            raise UsageError(f"The field {name!r:.40} is there twice: send it once.")
-        if isinstance(item, UploadFile):
-            if (item.size or 0) > LONGEST_FIELD:
-                raise UsageError(
-                    f"The field {name!r:.40} is a large file: pictures go into 'picture'."
-                )
-            try:
-                fields[name] = (await item.read()).decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise UsageError(
-                    f"The field {name!r:.40} is a file that is no text: pictures go into 'picture'."
-                ) from error
-        else:
-            fields[name] = item
-    return fields
-
-
-def require_fields(fields: Mapping[str, str], known: tuple[str, ...]) -> None:
-    """Refuse a field of a form that nobody reads.
-
-    Raises:
-        UsageError: There is one.
-    """
-    for name in fields:
-        if name not in known:
-            listed = ", ".join(("picture", *known))
-            raise UsageError(f"The form has a field {name!r:.40}: it may have {listed}.")
-
-
-def plain_name(name: str | None) -> str | None:
-    """Make a name of what a sender calls a file: its last part, without control characters."""
-    last = (name or "").replace("\\", "/").rpartition("/")[2]
-    plain = "".join(letter for letter in last if letter.isprintable())[:LONGEST_NAME].strip()
-    return plain or None
 
 
 def require_few_pixels(data: bytes, limits: Limits, name: str | None = None) -> None:
@@ -260,11 +195,10 @@ def require_few_pixels(data: bytes, limits: Limits, name: str | None = None) -> 
     """
     try:
         with silenced():
-            width, height = open_picture(data).size
+            size = open_picture(data).size
     except Exception:  # damaged files make Pillow raise nearly anything
         return
-    if width * height > limits.max_pixels:
-        raise ImageTooLarge(
-            f"Cannot decode {name or 'the picture'}: its {width} x {height} pixels are more than "
-            f"the {limits.max_pixels} that this server takes."
-        )
+    try:
+        check_size(size, limits.max_pixels)
+    except ImageTooLarge as error:
+        raise ImageTooLarge(f"Cannot take {name or 'the picture'}: {error}.") from error

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 import lookalike
-from lookalike.client.records import ServerRecord, remove_record, write_record
+from lookalike.client.records import ServerRecord, find_record, remove_record, write_record
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.server.app import create_app
 from lookalike.server.safety.connections import GuardedProtocol
@@ -67,7 +67,7 @@ def serve(settings: ServerSettings, *, say: Callable[[str], None]) -> None:
     """
     require_tokens(settings)
     heed_uvicorn()
-    with listening(settings.host, settings.port) as listener:
+    with listening(settings) as listener:
         settings = dataclasses.replace(
             settings, port=listener.getsockname()[1], local_token=secrets.token_urlsafe(32)
         )
@@ -97,7 +97,7 @@ def serve(settings: ServerSettings, *, say: Callable[[str], None]) -> None:
             except OSError as error:
                 if process.started:
                     raise
-                raise UsageError(no_listening(settings.host, settings.port, error)) from error
+                raise UsageError(no_listening(settings, error)) from error
 
 
 class Starting:
@@ -166,8 +166,11 @@ class Process(uvicorn.Server):
             self._tell(f"Serving {self._served()} at {address_of(self._settings)}")
             if others := addresses_for_others(self._settings):
                 self._tell(f"Others reach it at {' or '.join(others)}, if their network lets them.")
+            for said in self._publish.others:
+                self._tell(said)
 
     def _tell(self, text: str) -> None:
+        logger.info("%s", text, extra={"is_told": True})  # for a log file alone
         with suppress(OSError):  # whoever listened went away: the server goes on
             self._say(text)
 
@@ -231,11 +234,16 @@ class Publishing:
 
     Args:
         settings: Of the server.
+
+    Attributes:
+        others: A sentence for each gallery that another server of this user serves, too.
     """
 
     def __init__(self, settings: ServerSettings) -> None:
         self._records: list[ServerRecord] = []
         address = loopback_address(settings.host)
+        is_found = address is not None and settings.local_token is not None
+        self.others = others_told(settings, asked="this one" if is_found else "that one")
         if address is None or settings.local_token is None:
             return  # nobody on this machine reaches it by a loopback address
         url = f"http://{address}:{settings.port}"
@@ -262,6 +270,26 @@ class Publishing:
                 remove_record(record)
 
 
+def others_told(settings: ServerSettings, *, asked: str) -> list[str]:
+    """Say which galleries are served already: that is allowed, and perhaps not what was meant.
+
+    Args:
+        settings: Of this server.
+        asked: Which of both the command line asks.
+    """
+    return [
+        f"{name} is served by another server, too, at {other.url} (process {other.pid}): both "
+        f"answer, and 'lookalike search' asks {asked}."
+        for name, other in other_servers(settings)
+    ]
+
+
+def other_servers(settings: ServerSettings) -> list[tuple[str, ServerRecord]]:
+    """List the galleries that servers of this user have open already, each with its server."""
+    found = [(name, find_record(folder)) for name, folder in settings.galleries.items()]
+    return [(name, other) for name, other in found if other is not None]
+
+
 @contextmanager
 def recorded(settings: ServerSettings) -> Iterator[Publishing]:
     """Keep the records for as long as the server runs."""
@@ -273,7 +301,7 @@ def recorded(settings: ServerSettings) -> Iterator[Publishing]:
 
 
 @contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening(settings: ServerSettings) -> Iterator[socket.socket]:
     """Take an address before anything is loaded; it is listened at later.
 
     Raises:
@@ -281,11 +309,12 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     """
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (OSError, UnicodeError) as error:
         raise UsageError(
-            f"There is no address {host!r} to listen at: give --host an address of this machine."
+            f"There is no address {settings.host!r} to listen at: give --host an address of this "
+            "machine."
         ) from error
     with socket.socket(family, kind, protocol) as listener:
         if os.name == "posix":  # elsewhere it would let two servers share a port
@@ -293,13 +322,20 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         try:
             listener.bind(place)
         except OSError as error:
-            raise UsageError(no_listening(host, port, error)) from error
+            raise UsageError(no_listening(settings, error)) from error
         yield listener
 
 
-def no_listening(host: str, port: int, error: OSError) -> str:
+def no_listening(settings: ServerSettings, error: OSError) -> str:
     """Say why an address cannot be listened at."""
+    host, port = settings.host, settings.port
     if error.errno == errno.EADDRINUSE:
+        there = [other for _, other in other_servers(settings) if other.url.endswith(f":{port}")]
+        if there:
+            return (
+                f"The gallery is served already, at {there[0].url} (process {there[0].pid}): open "
+                "that, or choose another port with --port."
+            )
         return (
             f"The port {port} of {host} is taken by another program, perhaps by a server that "
             "runs already: choose another one with --port, or 0 for any free one."

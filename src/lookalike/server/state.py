@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Path, Request
 
 from lookalike.errors import GalleryNotFound
-from lookalike.server.safety.access import access_of
+from lookalike.server.safety.access import Access, access_of
 
 if TYPE_CHECKING:
     from lookalike.server.hosting import Hosted
@@ -44,11 +45,26 @@ class Server:
     uploads: Mapping[str, Uploads] = field(default_factory=dict)
     generations: Generations = field(init=False)
 
+    def shown_to(self, access: Access) -> Server:
+        """Return the server as an asker sees it: no other galleries are there."""
+        if access.galleries is None:
+            return self
+        kept = {name: one for name, one in self.galleries.items() if name in access.galleries}
+        seen = copy.copy(self)
+        seen.galleries = kept
+        if kept:
+            folders = {name: self.settings.galleries[name] for name in kept}
+            seen.settings = replace(self.settings, galleries=folders)
+        return seen
+
 
 def server_of(request: Request) -> Server:
-    """Find the server that a request came to."""
+    """Find the server that a request came to, as its asker sees it.
+
+    Here, and nowhere else, galleries are kept from tokens that are not for them.
+    """
     server: Server = request.app.state.server
-    return server
+    return server.shown_to(access_of(request.scope))
 
 
 GalleryName = Annotated[
@@ -71,7 +87,7 @@ async def hosted(request: Request, gallery: GalleryName) -> Hosted:
     galleries = server_of(request).galleries
     found = galleries.get(gallery)
     if found is None:
-        names = ", ".join(galleries)
+        names = ", ".join(galleries) or "none"
         raise GalleryNotFound(f"No gallery is called {gallery!r:.60} here: there is {names}.")
     return found
 

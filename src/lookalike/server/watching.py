@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from lookalike.errors import GalleryLocked, LookalikeError
+from lookalike.errors import GalleryLocked, GalleryReadOnly, LookalikeError, StorageFull
 from lookalike.gallery import SourceRecord
+from lookalike.gallery.uploads import uploads_folder
 from lookalike.ingest import Progress, UpdateReport
 from lookalike.ingest.watching import Watcher
 from lookalike.ingest.watching.notices import require_watchfiles
-from lookalike.ingest.watching.watcher import Stopping, Work
+from lookalike.ingest.watching.rounds import Stopping, Work
 from lookalike.server.describing import is_writable
 from lookalike.server.hosting import Hosted
-from lookalike.server.jobs import Cancelled, JobHandle
-from lookalike.server.uploads.places import uploads_folder
+from lookalike.server.jobs import Cancelled, JobHandle, PutOff
 
 if TYPE_CHECKING:
     from lookalike.server.state import Server
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 KIND = "watch"
 
 # A gallery that cannot be watched, since its encoder is missing for example, is tried again.
-AGAIN_SECONDS = 30.0
+AGAIN_S = 30.0
 
 # Of so many files a job tells what became of them.
 MOST_CHANGES = 100
@@ -99,6 +100,7 @@ class Watch:
         self._rescan_s = server.settings.rescan_s
         self._stop = stop
         self._handle: JobHandle | None = None
+        self._put_off: str | None = None
         self._uploads = os.path.realpath(uploads_folder(hosted.gallery))
 
     def run(self) -> None:
@@ -114,7 +116,7 @@ class Watch:
             except Exception:
                 logger.exception("watching %s failed, and begins anew", self.name)
             self._measures.is_watched(self.name, is_so=False)
-            self._stop.wait(AGAIN_SECONDS)
+            self._stop.wait(AGAIN_S)
 
     def _watcher(self) -> Watcher:
         """Make a watcher, once the encoder is loaded."""
@@ -137,13 +139,14 @@ class Watch:
 
     def _tell(self, progress: Progress) -> None:
         if self._handle is not None:
-            self._handle.progress(progress.done, progress.total)
+            self._handle.progress(progress.done, progress.total, note="")  # no longer "It waits"
 
     def _write(self, work: Work) -> UpdateReport:
-        """Do an update of the watcher in line, as a job.
+        """Do an update of the watcher in line, as one job however often it has to be tried.
 
         Raises:
             Stopping: The server is about to end.
+            GalleryReadOnly, StorageFull: The gallery takes nothing just now: the job waits.
             GalleryLocked: Somebody did not want the job: the watcher will try again.
         """
 
@@ -153,11 +156,19 @@ class Watch:
                 return work()
             except Stopping:
                 raise Cancelled from None
+            except (GalleryReadOnly, StorageFull) as error:
+                raise PutOff(handle.job_id, f"It waits: {error}") from error
             finally:
                 self._handle = None
 
+        job_id, self._put_off = self._put_off, None
         try:
-            report = self._board.do(self.name, KIND, done, told=facts_of_changes)
+            report = self._board.do(
+                self.name, KIND, done, told=facts_of_changes, patience_s=math.inf, job_id=job_id
+            )
+        except PutOff as put_off:
+            self._put_off = put_off.job_id
+            raise put_off.__cause__ or put_off from None
         except Cancelled:
             if self._board.is_stopping or self._stop.is_set():
                 raise Stopping from None

@@ -22,10 +22,10 @@ __all__ = ["at_work"]
 logger = logging.getLogger(__name__)
 
 # How often uploads are tried again that failed for want of room, say.
-RETRY_SECONDS = 30.0
+RETRY_S = 30.0
 
 # How long the end of the server waits for the work that runs.
-FINISH_SECONDS = 20.0
+FINISH_S = 20.0
 
 
 @asynccontextmanager
@@ -67,7 +67,7 @@ async def recovered(server: Server) -> None:
     for name, uploads in server.uploads.items():
         await quietly(name, uploads.recover)
     while True:
-        await asyncio.sleep(RETRY_SECONDS)
+        await asyncio.sleep(RETRY_S)
         for name, uploads in server.uploads.items():
             await quietly(name, uploads.retry)
 
@@ -85,10 +85,10 @@ async def quietly(name: str, look: Callable[[], object]) -> None:
 
 def finish(server: Server, watching: Watching | None) -> None:
     """Wait for the work that runs, then tidy up."""
-    deadline = time.monotonic() + FINISH_SECONDS
+    deadline = time.monotonic() + FINISH_S
     if watching is not None:
         watching.stop()  # first, since an update of it may be what the line of work is at
-    has_ended = server.jobs.close(timeout_s=FINISH_SECONDS)
+    has_ended = server.jobs.close(timeout_s=FINISH_S)
     if watching is not None:
         left = max(0.0, deadline - time.monotonic())
         has_ended = watching.close(timeout_s=left) and has_ended

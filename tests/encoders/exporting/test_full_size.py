@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import tarfile
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +50,8 @@ def network(photographs):
 
     from lookalike.encoders.families.network import TorchNetwork
 
-    def make(name: str) -> TorchNetwork:
+    @cache
+    def settled(name: str) -> torch.nn.Module:
         torch.manual_seed(0)
         module = timm.create_model(name, pretrained=False, num_classes=0)
         norms = [part for part in module.modules() if hasattr(part, "reset_running_stats")]
@@ -57,7 +60,10 @@ def network(photographs):
             norm.momentum = None
         with torch.no_grad():
             module.train()(torch.from_numpy(normalized(photographs[:32], PREPROCESSING)))
-        module.eval().requires_grad_(False)
+        return module.eval().requires_grad_(False)
+
+    def make(name: str) -> TorchNetwork:
+        module = deepcopy(settled(name))  # an export may leave its marks
         return TorchNetwork(module, PREPROCESSING, module.num_features, 0)
 
     return make

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,33 +23,36 @@ SLOW_PARAMETERS = 200_000_000
 SLOW_SIZE = 378
 
 
-@pytest.fixture(autouse=True)
-def tidy(tmp_path: Path):
-    """Free each network before the next: the largest take gigabytes, here and on the disk."""
-    yield
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Free each network before the next: the largest take gigabytes, here and on the disk.
+
+    The tests' own folder may be one in memory, where they would lie twice.
+    """
+    with tempfile.TemporaryDirectory() as made:
+        yield Path(made)
     gc.collect()
-    shutil.rmtree(tmp_path)
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", known_names())
-def test_a_known_encoder_answers_as_its_own_library(name, tmp_path, pictures):
+def test_a_known_encoder_answers_as_its_own_library(name, folder, pictures):
     known = known_card(name)
     is_slow = known.parameters > SLOW_PARAMETERS or known.preprocessing.size >= SLOW_SIZE
     chosen = pictures[6:7] if is_slow else pictures[::4]
     if known.family == "timm":
-        reference = hub_forms.save_timm(known.architecture, tmp_path, pictures[::4])
+        reference = hub_forms.save_timm(known.architecture, folder, pictures[::4])
     else:
         # The text tower is another test's; here it is only as large as it must be.
         text = {"layers": 1, "vocab_size": 600}
-        reference = hub_forms.save_openclip(known.architecture, tmp_path, pictures[::4], text=text)
+        reference = hub_forms.save_openclip(known.architecture, folder, pictures[::4], text=text)
     expected = reference.embed(chosen)
     del reference
-    card = describe(open_folder(tmp_path))
+    card = describe(open_folder(folder))
     assert card.preprocessing == known.preprocessing
     assert card.has_text == known.has_text
     assert card.dim in {0, known.dim}
-    rows = hub_forms.product_rows(tmp_path, chosen)
+    rows = hub_forms.product_rows(folder, chosen)
     assert rows.shape[1] == known.dim
     assert hub_forms.cosines(rows, expected).min() >= 1 - 1e-4
     if not is_slow:

@@ -264,12 +264,12 @@ def test_one_idx_file_alone_is_no_set(tmp_path):
         ("train-labels-idx1-ubyte.gz", idx(np.zeros(5, np.uint8)), "6 pictures .* and 5 labels"),
         (
             "train-labels-idx1-ubyte.gz",
-            gzip.compress(struct.pack(">HBBI", 0, 8, 1, 2**32 - 1) + b"x"),
+            gzip.compress(struct.pack(">HBBI", 0, 8, 1, 2**32 - 1) + b"x", mtime=0),
             "announces 4,294,967,295 bytes",
         ),
         (
             "train-labels-idx1-ubyte.gz",
-            gzip.compress(struct.pack(">HBBI", 0, 8, 1, 9) + b"x"),
+            gzip.compress(struct.pack(">HBBI", 0, 8, 1, 9) + b"x", mtime=0),
             "not the one that it announces",
         ),
         ("train-labels-idx1-ubyte.gz", idx(np.zeros(6, np.uint8))[:-12], "cannot be read as"),

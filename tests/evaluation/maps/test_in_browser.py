@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lookalike.evaluation.maps import MapWish, map_gallery
+from lookalike.vectors import unit_rows
 
 BENCH = Path(__file__).resolve().parents[3] / "bench"
 
@@ -215,3 +216,58 @@ def test_few_points_are_all_drawn_however_slow_the_machine_is(opened):
         "[1, 2, 3].map(() => { pictureMap.keepUp(1000); return pictureMap.stride; })"
     )
     assert strides == [1, 1, 1]
+
+
+LONG = "The walks of the royal society in the mountains, summer of {}"
+
+
+@pytest.fixture
+def long_names(seen, make_gallery, tmp_path):
+    kinds = np.repeat(np.arange(3), 10)
+    rows = np.eye(3, 8)[kinds] + np.random.default_rng(0).normal(scale=0.05, size=(30, 8))
+    paths = [f"{LONG.format(2021 + kind)}/{row}.png" for row, kind in enumerate(kinds)]
+    wish = MapWish(layout="pca", has_plot=False, colour="label")
+    map_gallery(make_gallery(unit_rows(rows.astype(np.float32)), paths), wish, tmp_path / "map")
+    seen.problems.clear()
+    seen.open(tmp_path / "map" / "map.html", 1000, 700, 1)
+    yield seen
+    assert seen.problems == []
+
+
+def test_names_that_differ_at_their_ends_are_told_apart(long_names):
+    first = f"{part('legend')}.children[0]"
+    whole = long_names.run(f"{first}.title")
+    year = whole[-4:]
+    assert whole == LONG.format(year)
+    assert long_names.run(f"{first}.getAttribute('aria-label')") == f"{whole}, 10"
+    assert long_names.run(f"{first}.textContent") == f"{whole} 10"
+    assert long_names.run(f"{first}.querySelector('.value').textContent") == whole
+    # The head gives way; the end stays in sight, inside the panel.
+    assert long_names.run(
+        f"(() => {{ const head = {first}.querySelector('.head');"
+        f" const tail = {first}.querySelector('.tail').getBoundingClientRect();"
+        f" const number = {first}.querySelector('.number').getBoundingClientRect();"
+        " return head.scrollWidth > head.clientWidth && tail.width > 40"
+        " && tail.right <= number.left; })()"
+    )
+    assert long_names.run(f"{first}.querySelector('.tail').textContent").endswith(year)
+
+
+def test_a_name_that_was_cut_is_told_whole_where_the_mouse_is(long_names):
+    x, y = long_names.run(
+        "(() => { const { left, top } = pictureMap.overlay.named[0];"
+        " return [left + 2, top + 2]; })()"
+    )
+    long_names.tell("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    shown = long_names.run(later("pictureMap.box.title || pictureMap.hovered"))
+    assert shown == long_names.run("pictureMap.overlay.named[0].name")
+    assert shown.startswith("The walks")
+
+
+def test_a_focused_name_is_shown_whole(long_names):
+    first = f"{part('legend')}.children[0]"
+    long_names.run(f"{part('columns')}.focus()")
+    before = long_names.run(f"{first}.offsetHeight")
+    long_names.tell("Input.dispatchKeyEvent", type="keyDown", key="Tab", windowsVirtualKeyCode=9)
+    assert long_names.run(later(f"document.activeElement === {first}"))
+    assert long_names.run(f"{first}.offsetHeight") > before

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lookalike.evaluation.maps.columns import Quantities, categories_of
-from lookalike.evaluation.maps.plot import MapPlot, map_png, picture_rows, uncrowded
+from lookalike.evaluation.maps.plot import MapPlot, map_png, picture_rows, shortened, uncrowded
 
 pytest.importorskip("matplotlib")
 
@@ -80,3 +80,16 @@ def test_a_point_or_two(count):
 def test_a_letter_that_the_typeface_lacks_warns_nobody():
     column = categories_of("kind", ["\u65e5\u672c", "\u4e2d\u56fd"] * 20)
     assert drawn(column).shape == (1260, 1800, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("short", "short"),
+        ("x" * 26, "x" * 26),
+        ("The walks in the mountains, summer of 2021", "The walks in …mmer of 2021"),
+        ("$" * 30, r"\$" * 13 + "…" + r"\$" * 12),
+    ],
+)
+def test_a_long_name_keeps_both_ends(name, shown):
+    assert shortened(name) == shown

@@ -13,6 +13,7 @@ from lookalike.evaluation.judging.makers import qrels_from_labels
 from lookalike.evaluation.judging.qrels import ListedQrels
 from lookalike.evaluation.judging.runs import Run
 from lookalike.evaluation.matrix import EvalWish, finding, parse_index
+from lookalike.evaluation.matrix import exact as exactly
 from lookalike.evaluation.matrix.building import build
 from lookalike.evaluation.matrix.embedded import Embedded
 from lookalike.evaluation.matrix.exact import Exact
@@ -73,7 +74,7 @@ def test_the_curve_asks_for_as_many_more_as_may_be_junk(asked):
 
 def test_a_sample_of_the_queries_is_of_all_classes(asked, monkeypatch):
     image_set, embedded = asked
-    monkeypatch.setattr(finding, "SAMPLED_QUERIES", 100)
+    monkeypatch.setattr(exactly, "SAMPLED_QUERIES", 100)
     # The pictures of the first class are all alike: any index finds them, in any way.
     rows = embedded.rows.copy()
     rows[:100] = rows[0]
@@ -101,6 +102,42 @@ def test_exact_search_is_done_once_and_lends_the_index_that_is_measured(asked, m
     assert searched.count(COUNT) <= 1 + 3
     assert set(facts["index"]["ann_recall"].values()) == {1.0}
     assert facts["index"]["ann_recall_intervals"]["10"] == {"low": 1.0, "high": 1.0}
+
+
+def test_a_large_set_is_searched_exactly_for_some_queries_once(asked, monkeypatch):
+    image_set, embedded = asked
+    monkeypatch.setattr(exactly, "SAMPLED_QUERIES", 100)
+    monkeypatch.setattr(exactly, "MOST_COMPARED", COUNT * COUNT - 1)
+    searched = []
+    search = FlatIndex.search
+
+    def counted(self, queries, k, **rest):
+        searched.append(len(queries))
+        return search(self, queries, k, **rest)
+
+    monkeypatch.setattr(FlatIndex, "search", counted)
+    exact = Exact(embedded, image_set.judgements, (1, 10), False, told)
+    for name in ("ivf:nlist=10,nprobe=2", "hnsw:hnsw_m=4,ef_search=8", "ivf:nlist=5,nprobe=1"):
+        built = build(parse_index(name), embedded, told)
+        done = measure(image_set, exact, built, EvalWish(), tell=told)
+        assert done.facts["index"]["ann_recall_queries"] == 100
+        assert len(done.run) == COUNT  # what is judged is of all queries
+    assert searched == [100]
+
+
+def test_what_some_queries_say_is_what_they_say_among_all(asked, monkeypatch):
+    image_set, embedded = asked
+    name = "ivf:nlist=10,nprobe=2"
+    built = build(parse_index(name), embedded, told)
+    lines = np.arange(0, COUNT, 4)
+    whole = finding.found_by(built, Exact(embedded, image_set.judgements, (1, 10), False, told))
+    monkeypatch.setattr(exactly, "SAMPLED_QUERIES", 100)
+    monkeypatch.setattr(exactly, "MOST_COMPARED", 0)
+    some = finding.found_by(built, Exact(embedded, image_set.judgements, (1, 10), False, told))
+    assert some.recalls.queries == tuple(embedded.names[line] for line in lines)
+    for k, values in some.recalls.values.items():
+        np.testing.assert_array_equal(values, whole.recalls.values[k][lines])
+    np.testing.assert_array_equal(some.run.image_ids, whole.run.image_ids)
 
 
 def test_one_search_of_inverted_lists_gives_every_ann_recall(asked, monkeypatch):

@@ -99,7 +99,8 @@ def test_every_name_is_there():
     symbols = set(re.findall(r'<symbol id="i-([a-z]+)"', start))
     for script in SCRIPTS:
         text = script.read_text("utf-8")
-        assert set(re.findall(r'(?:from|import\() ?"\./([^"]+)"', text)) <= known, script.name
+        assert set(re.findall(r'(?:from |import\()"\./([^"]+)"', text)) <= known, script.name
+        assert set(re.findall(r'late\("([^"]+)"', text)) <= known, script.name
         assert set(re.findall(r'(?:sign: |icon\()"([a-z]+)"', text)) <= symbols, script.name
 
 

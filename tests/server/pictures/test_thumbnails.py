@@ -5,12 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lookalike.gallery import Gallery
-from served_pictures import BLUE, FILES, IDS, RED, address, asking, is_near, small, until
+from served_pictures import (
+    BLUE,
+    FILES,
+    IDS,
+    RED,
+    address,
+    asking,
+    halves,
+    is_near,
+    saved,
+    small,
+    until,
+)
 
 
 def test_a_thumbnail_is_upright(served: Any) -> None:
@@ -34,6 +47,30 @@ def test_a_thumbnail_has_the_next_larger_side(served: Any) -> None:
     found = {side: max(small(served, "large.bmp", side).size) for side in asked}
 
     assert found == asked
+
+
+@pytest.mark.parametrize(
+    ("size", "form", "side", "decoded"),
+    [
+        ((4000, 3000), "JPEG", 1024, (1000, 750)),  # a quarter; 768 were asked for, and 745 do
+        ((3000, 4000), "JPEG", 2048, (1500, 2000)),
+        ((4096, 2304), "JPEG", 1024, (1024, 576)),  # a quarter, to the pixel
+        ((2400, 1600), "JPEG", 1024, (1200, 800)),  # a quarter were 400, 683 are asked for
+        ((1600, 1600), "JPEG", 1024, (1600, 1600)),  # half were 800
+        ((4000, 3000), "JPEG", 512, (1000, 750)),  # about twice 384: an eighth would be blurred
+        ((4000, 3000), "PNG", 1024, (2000, 1500)),  # averaged by two, not four
+    ],
+)
+def test_large_photographs_are_decoded_at_the_size_that_is_shown(
+    gallery: Gallery, size: tuple[int, int], form: str, side: int, decoded: tuple[int, int]
+) -> None:
+    from lookalike.images import decode
+    from lookalike.server.pictures.thumbnails import shortest_side
+
+    record = replace(gallery.image(1), width=size[0], height=size[1], format=form)
+    found = decode(saved(halves(*size), form), shortest_side=shortest_side(record, side))
+
+    assert found.image.size == decoded
 
 
 def test_a_side_that_makes_no_sense_is_refused(served: Any) -> None:
@@ -182,8 +219,8 @@ def test_no_more_is_kept_than_there_is_room_for(gallery: Gallery) -> None:
             for record in records:
                 made = await thumbnails.made(gallery, record, 64)
                 sizes.append(len(made.jpeg))
-                thumbnails.kept(records[0], 64)
-            return [thumbnails.kept(record, 64) is not None for record in records]
+                thumbnails.kept(gallery, records[0], 64)
+            return [thumbnails.kept(gallery, record, 64) is not None for record in records]
 
     sizes: list[int] = []
     assert asyncio.run(kept(10**6)) == [True, True, True]
@@ -192,19 +229,43 @@ def test_no_more_is_kept_than_there_is_room_for(gallery: Gallery) -> None:
     assert asyncio.run(kept(10)) == [False, False, False]
 
 
+def test_what_one_gallery_was_shown_another_makes_anew(
+    gallery: Gallery, encoder: Any, tmp_path: Any
+) -> None:
+    """Its catalog may call any file by another's hash; and time would tell who has a picture."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    from lookalike.server.pictures.opening import KnownContents
+    from lookalike.server.pictures.thumbnails import Thumbnails
+
+    record = gallery.image(IDS["plain.jpg"])
+
+    async def kept(*others: Gallery) -> list[bool]:
+        with ThreadPoolExecutor(1) as pool:
+            thumbnails = Thumbnails(pool, KnownContents())
+            await thumbnails.made(gallery, record, 64)
+            return [thumbnails.kept(each, record, 64) is not None for each in others]
+
+    with Gallery.create(tmp_path / "other.gallery", encoder.space) as other:
+        assert asyncio.run(kept(gallery, other)) == [True, False]
+
+
 def test_a_server_that_stops_begins_no_more_thumbnails(
     gallery: Gallery, photos: Any, slow: SlowDecoding
 ) -> None:
-    from lookalike.server.pictures.serving import Pictures
+    from lookalike.server.pictures.serving import DECODING_THREADS, Pictures
 
     pictures = Pictures()
     futures = [
         pictures.thumbnails._pool.submit(pictures.thumbnails._drawn, gallery, image, 64)
         for image in gallery.images()
     ]
-    assert until(lambda: len(slow.begun) == 2)
+    assert until(lambda: len(slow.begun) == DECODING_THREADS)
     pictures.close()
     slow.may_go_on.set()
 
-    assert sum(future.cancelled() for future in futures) == 8
-    assert sum(future.result() is not None for future in futures if not future.cancelled()) == 2
+    begun = [future for future in futures if not future.cancelled()]
+    assert len(futures) == 10
+    assert len(begun) == DECODING_THREADS
+    assert all(future.result() is not None for future in begun)

@@ -203,7 +203,7 @@ def fewer(parts: Parts, labels: Sequence[str], limit: int) -> Parts:
 
 
 def spread(places: Sequence[int], labels: Sequence[str], limit: int) -> tuple[int, ...]:
-    """Take pictures of each class from all over its list: neighbours are often alike."""
+    """Take pictures of each class from all over its list: neighbors are often alike."""
     members: dict[str, list[int]] = {}
     for place in places:
         members.setdefault(labels[place], []).append(place)

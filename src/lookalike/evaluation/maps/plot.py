@@ -254,9 +254,10 @@ def uncrowded(
 
 
 def shortened(text: str) -> str:
-    """Cut a long name."""
-    clean = plain(text)
-    return clean if len(clean) <= LETTERS else f"{clean[: LETTERS - 1]}…"
+    """Cut a long name in its middle: many differ at their ends only."""
+    if len(text) <= LETTERS:
+        return plain(text)
+    return plain(f"{text[: LETTERS // 2]}…{text[1 - LETTERS + LETTERS // 2 :]}")
 
 
 def plain(text: str) -> str:

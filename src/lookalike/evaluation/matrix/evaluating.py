@@ -33,7 +33,7 @@ from lookalike.evaluation.matrix.settling import (
     settled_ks,
     with_answers,
 )
-from lookalike.evaluation.matrix.telling import headline, unreadable
+from lookalike.evaluation.matrix.telling import Tally, headline, unreadable
 from lookalike.evaluation.matrix.wishes import EvalWish
 from lookalike.gallery import Gallery
 
@@ -61,6 +61,8 @@ class Task:
         say: Told a line when a result is there.
         tell: Told what is being done.
         on_result: Given each result.
+        tally: Counts them.
+        is_fresh: Whether results of before do not count.
     """
 
     image_set: ImageSet
@@ -73,6 +75,8 @@ class Task:
     say: Say
     tell: Listener
     on_result: Callable[[Result], None]
+    tally: Tally
+    is_fresh: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,6 +110,8 @@ def evaluate(
     say: Say = lambda text: None,
     on_progress: Listener | None = None,
     on_result: Callable[[Result], None] = lambda result: None,
+    tally: Tally | None = None,
+    is_fresh: bool = False,
 ) -> list[Result]:
     """Measure every encoder with every index on one set of pictures.
 
@@ -124,6 +130,8 @@ def evaluate(
         on_progress: Called with what is being done, how much of it is done, and how
             much there is (0: not known).
         on_result: Called with each result as soon as it is safe on disk.
+        tally: Counts which results were there already.
+        is_fresh: Whether to measure again what is there; pictures are not embedded again.
 
     Returns:
         The results, encoder by encoder, as their JSON files hold them.
@@ -154,6 +162,8 @@ def evaluate(
         say,
         on_progress or (lambda what, done, total: None),
         on_result,
+        tally or Tally(),
+        is_fresh,
     )
     with locked(folder):
         write_set(folder, image_set)
@@ -249,7 +259,8 @@ def result_of(task: Task, exact: Exact, index: IndexWish, places: Places) -> Res
     """
     file = places.result(index.name)
     asked = parameters_of(task, exact, index)
-    found, reason = kept_result(file, asked)
+    found, reason = (None, "") if task.is_fresh else kept_result(file, asked)
+    is_kept = found is not None
     if found is None:
         if reason:
             task.say(f"{reason}: it is measured again.")
@@ -262,6 +273,7 @@ def result_of(task: Task, exact: Exact, index: IndexWish, places: Places) -> Res
             measured.scores,
             measured.positives,
         )
+    task.tally.add(is_kept=is_kept)
     task.on_result(found)
     task.say(f"{short_encoder_name(found['encoder']['name'])}, {headline(found)}")
     return found

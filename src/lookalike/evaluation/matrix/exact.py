@@ -12,15 +12,19 @@ from lookalike.evaluation.judging.protocol import Qrels
 from lookalike.evaluation.judging.runs import Run
 from lookalike.evaluation.judging.scoring import Scores, score_run
 from lookalike.evaluation.matrix.embedded import Embedded, Listener
-from lookalike.evaluation.matrix.ranking import answered, exact_runs, joined_runs
+from lookalike.evaluation.matrix.ranking import answered, exact_runs, joined_runs, spread
 from lookalike.index import ExactIndex, Index
 from lookalike.index.flat import FlatIndex
 
-__all__ = ["ANN_DEPTHS", "Exact", "depth_of", "scored"]
+__all__ = ["ANN_DEPTHS", "Exact", "depth_of", "sampled", "scored"]
 
 ANN_DEPTHS = (1, *range(10, 101, 10))
 # Rows as float32 in memory, beyond which they are read where they lie.
 FLAT_BYTES = 4 << 30
+# Pairs of query and image that are compared to judge an index: beyond, with some of the
+# queries, whose answers take seconds where those of all would take most of the evaluation.
+MOST_COMPARED = 250_000_000
+SAMPLED_QUERIES = 1000
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +47,7 @@ class Exact:
     _fingerprint: str = field(default="", init=False)
     _flat: Index | None = field(default=None, init=False)
     _top: Run | None = field(default=None, init=False)
+    _sampled: Run | None = field(default=None, init=False)
     _scores: dict[str, Scores] | None = field(default=None, init=False)
 
     @property
@@ -70,9 +75,29 @@ class Exact:
             self._flat = None
         return self._top
 
-    def image_ids(self, k: int) -> NDArray[np.int64]:
-        """The image_ids of the exact first k ``(q, k)``."""
-        return self.search().image_ids[:, :k]
+    @property
+    def compared(self) -> NDArray[np.int64]:
+        """The queries that indexes are compared with exact search by: all, if that is cheap."""
+        count = len(self.embedded.names)
+        is_cheap = count * len(self.embedded.rows) <= MOST_COMPARED
+        return np.arange(count) if is_cheap else sampled(count)
+
+    def nearest(self, lines: NDArray[np.int64]) -> Run:
+        """Find what is truly nearest to some queries: all of them, or those of ``sampled``.
+
+        Each is searched for once, however many indexes are compared with it.
+        """
+        count = len(self.embedded.names)
+        if self._top is not None or len(lines) == count:
+            return lines_of(self.search(), lines)
+        if self._sampled is None:
+            self.tell("searching exactly", 0, 0)
+            depth = min(ANN_DEPTHS[-1], self.embedded.findable)
+            self._sampled = answered(
+                self._flat or self._built(), self.embedded, depth, lines=sampled(count)
+            )
+        places = np.searchsorted(sampled(count), lines)
+        return lines_of(self._sampled, places)
 
     @property
     def scores(self) -> dict[str, Scores]:
@@ -120,6 +145,19 @@ class Exact:
             self.tell("ranking all pictures", done, total)
         self._top = joined_runs(runs, self._kept)
         return {name: Scores.joined([block[name] for block in blocks]) for name in self.judgements}
+
+
+def sampled(count: int) -> NDArray[np.int64]:
+    """Choose the queries that stand for all where asking all would take too long."""
+    return spread(count, SAMPLED_QUERIES)
+
+
+def lines_of(run: Run, lines: NDArray[np.int64]) -> Run:
+    """Take some queries of a run; all are taken as they are."""
+    if len(lines) == len(run):
+        return run
+    names = tuple(run.queries[line] for line in lines.tolist())
+    return Run(names, run.image_ids[lines], run.scores[lines])
 
 
 def scored(

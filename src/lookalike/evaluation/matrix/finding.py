@@ -16,8 +16,8 @@ from lookalike.evaluation.judging.protocol import Qrels
 from lookalike.evaluation.judging.runs import Run
 from lookalike.evaluation.judging.scoring import Scores
 from lookalike.evaluation.matrix.building import Built
-from lookalike.evaluation.matrix.exact import ANN_DEPTHS, Exact
-from lookalike.evaluation.matrix.ranking import answered, joined_runs, spread
+from lookalike.evaluation.matrix.exact import ANN_DEPTHS, Exact, sampled
+from lookalike.evaluation.matrix.ranking import answered, joined_runs
 from lookalike.evaluation.matrix.timing import TIMED_K, single_latency
 from lookalike.index import FaissIndex, SearchParams
 from lookalike.index.tuning.sweeping import ladder
@@ -25,9 +25,6 @@ from lookalike.vectors import DOT_PRODUCT_SLACK, unit_rows
 
 __all__ = ["Found", "curve", "found_by"]
 
-# Queries that a curve is drawn with, and that are asked once for each k where an index
-# answers each k in its own way: more would only make an interval narrower.
-SAMPLED_QUERIES = 1000
 CURVE_SINGLES, CURVE_BUDGET_S = 300, 0.5
 NEAR_ENOUGH = 0.9995
 # Codes that blur set a limit to what any setting finds.
@@ -57,8 +54,9 @@ def found_by(built: Built, exact: Exact) -> Found:
 
     An exact index has nothing to miss, and is not asked what is known already. Inverted
     lists answer a smaller k with the first of a greater one, so that one search serves
-    all. A graph, and candidates that are scored again, are asked for each k by itself,
-    with some of the queries, unless they find everything.
+    all; of a large set, one of some queries. A graph, and candidates that are scored
+    again, are asked for each k by itself, with some of the queries, unless they find
+    everything.
     """
     if built.config.is_exact:
         run = exact.run
@@ -66,11 +64,16 @@ def found_by(built: Built, exact: Exact) -> Found:
         return Found(run, recalls_of(run.queries, everything))
     deepest = max(exact.depth, depths(exact)[-1])
     if answers_alike(built):
-        whole = answered(built.index, exact.embedded, deepest, params=built.params)
-        run, lines = joined_runs([whole], exact.depth), np.arange(len(whole))
+        ask = partial(answered, built.index, exact.embedded, params=built.params)
+        lines = exact.compared
+        if len(lines) < len(exact.embedded.names):
+            run, whole = ask(exact.depth), ask(deepest, lines=lines)
+        else:
+            whole = ask(deepest)
+            run = joined_runs([whole], exact.depth)
         return Found(run, ann_recalls(built, exact, lines, whole))
     run = answered(built.index, exact.embedded, exact.depth, params=built.params)
-    return Found(run, ann_recalls(built, exact, spread(len(run), SAMPLED_QUERIES)))
+    return Found(run, ann_recalls(built, exact, sampled(len(run))))
 
 
 def depths(exact: Exact) -> list[int]:
@@ -118,7 +121,7 @@ def ann_recall(run: Run, exact: Exact, k: int, lines: Lines) -> NDArray[np.float
     An image that scores as the exact k-th does is as right as that one, as it is for
     the tuner: of copies, no index has to find the very ones that exact search put first.
     """
-    found, truth = run.image_ids[:, :k], exact.image_ids(k)[lines]
+    found, truth = run.image_ids[:, :k], exact.nearest(lines).image_ids[:, :k]
     shares = ann_recall_at_k(found, truth, k)
     known = np.maximum(1, np.count_nonzero(truth >= 0, axis=1))
     return np.asarray(np.minimum(1, shares + ties(run, exact, k, lines) / known))
@@ -126,8 +129,9 @@ def ann_recall(run: Run, exact: Exact, k: int, lines: Lines) -> NDArray[np.float
 
 def ties(run: Run, exact: Exact, k: int, lines: Lines) -> NDArray[np.int64]:
     """Count the hits of each query that exact search put behind the k-th, at its score."""
-    found, truth = run.image_ids[:, :k], exact.image_ids(k)[lines]
-    bound = exact.search().scores[lines, k - 1]
+    nearest = exact.nearest(lines)
+    found, truth = run.image_ids[:, :k], nearest.image_ids[:, :k]
+    bound = nearest.scores[:, k - 1]
     span = np.arange(len(run))[:, None] * len(exact.embedded.rows)
     # What the index itself scores far below is no tie, however it rounds.
     near = (found >= 0) & (run.scores[:, :k] >= bound[:, None] - BLUR)
@@ -164,7 +168,8 @@ def point(built: Built, exact: Exact, qrels: Qrels | None, params: SearchParams)
     What is timed asks for ten; what is judged, for as many more as may be junk.
     """
     embedded = exact.embedded
-    lines = spread(len(embedded.names), SAMPLED_QUERIES)
+    # More queries would only make an interval narrower.
+    lines = sampled(len(embedded.names))
     ask = partial(answered, built.index, embedded, params=params, lines=lines)
     start = time.perf_counter()
     run = ask(TIMED_K)

@@ -77,7 +77,7 @@ def measure(
     # Exact search is done once for all indexes, with all threads; ranking all images
     # finds the first few on the way.
     by_protocol = exact.scores if built.config.is_exact else {}
-    exact.search()
+    exact.nearest(exact.compared)
     tell(f"asking {built.name}", 0, 0)
     found = found_by(built, exact)
     run = found.run

@@ -3,14 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lookalike.evaluation.datasets.sets import ImageSet
 from lookalike.evaluation.matrix.embedded import Embedded
 
-__all__ = ["headline", "unreadable"]
+__all__ = ["Tally", "headline", "unreadable"]
 
 TOLD_K = 10
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many results were there already, and how many were measured.
+
+    Attributes:
+        kept: Results of before.
+        measured: New ones.
+    """
+
+    kept: int = 0
+    measured: int = 0
+
+    def add(self, *, is_kept: bool) -> None:
+        """Count one result."""
+        self.kept += is_kept
+        self.measured += not is_kept
+
+    @property
+    def sentence(self) -> str:
+        """Say what of it was not measured just now; empty where all was."""
+        if not self.kept:
+            return ""
+        results = "result" if self.kept == 1 else "results"
+        return (
+            f"{self.kept:,} {results} kept from before, {self.measured:,} measured now; --fresh "
+            "measures all again."
+        )
 
 
 def unreadable(image_set: ImageSet, embedded: Embedded) -> str:

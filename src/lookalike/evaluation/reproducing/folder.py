@@ -29,7 +29,7 @@ from lookalike.evaluation.reproducing.standing_in import (
 from lookalike.evaluation.reproducing.steps import Steps
 from lookalike.evaluation.reproducing.systems import WantedEncoder
 from lookalike.evaluation.reproducing.timing import seconds_each
-from lookalike.evaluation.writing import cannot_write, kept
+from lookalike.evaluation.writing import cannot_write
 from lookalike.gallery import Gallery, Snapshot
 from lookalike.index import (
     ExactIndex,
@@ -107,7 +107,7 @@ def index_folder(means: Means) -> Outcome:
         }
         folder = job_folder(means, encoder, facts)
         measure = partial(measured_encoder, wanted, encoder, image_set, folder, means)
-        measured.append(kept(folder / "measured.json", facts, measure))
+        measured.append(means.kept(folder / "measured.json", facts, measure, folder=folder))
         files[f"three queries and what looks most like them, {wanted.title}"] = folder / SHEET
     return Outcome(
         tables=tuple(table for result in measured for table in tables(result)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +14,10 @@ from lookalike.errors import MissingExtra
 from lookalike.evaluation.datasets.listing import digest_of
 from lookalike.evaluation.matrix.names import slug
 from lookalike.evaluation.matrix.places import short_encoder_name
+from lookalike.evaluation.matrix.telling import Tally
 from lookalike.evaluation.reports.figures import can_draw
 from lookalike.evaluation.reproducing.systems import Scale, System
+from lookalike.evaluation.writing import kept
 
 __all__ = [
     "Listener",
@@ -39,6 +42,7 @@ class ReproduceWish:
         encoders: Names to take in place of the system's own; empty for those.
         load: Loads an encoder by name.
         seed: Of everything drawn at random.
+        is_fresh: Whether results of before do not count.
     """
 
     is_small: bool = False
@@ -46,6 +50,7 @@ class ReproduceWish:
     encoders: tuple[str, ...] = ()
     load: Callable[[str], Encoder] = load_encoder
     seed: int = 0
+    is_fresh: bool = False
 
 
 @dataclass(slots=True)
@@ -60,6 +65,7 @@ class Means:
         tell: Told of what is done, and how much of how much.
         remarks: What stood in for what, one sentence each, in the order it came up.
         left_out: What could not be done for want of a library, and which extra brings it.
+        tally: How many results were there already.
     """
 
     system: System
@@ -69,6 +75,7 @@ class Means:
     tell: Listener = lambda what, done, total: None
     remarks: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
 
     @property
     def scale(self) -> Scale:
@@ -86,6 +93,37 @@ class Means:
         if str(error) not in self.left_out:
             self.left_out.append(str(error))
             self.say(str(error))
+
+    def kept(
+        self,
+        file: Path,
+        facts: dict[str, Any],
+        measure: Callable[[], Any],
+        *,
+        folder: Path | None = None,
+    ) -> Any:
+        """Read a result of the same facts, or measure it, and count which of the two it was.
+
+        Args:
+            file: Where it is kept.
+            facts: What it depends on.
+            measure: Measures it.
+            folder: What else was made for it, and goes where all is measured again.
+        """
+        if self.wish.is_fresh:
+            file.unlink(missing_ok=True)
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+        is_kept = True
+
+        def measured() -> Any:
+            nonlocal is_kept
+            is_kept = False
+            return measure()
+
+        result = kept(file, facts, measured)
+        self.tally.add(is_kept=is_kept)
+        return result
 
     def written(self, title: str, name: str, write: Callable[[Path], object]) -> dict[str, Path]:
         """Write a plot or a page, unless what draws it is not installed.

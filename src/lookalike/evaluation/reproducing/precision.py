@@ -117,6 +117,8 @@ def evaluated(
         load=lambda name: encoder,
         say=means.say,
         on_progress=means.tell,
+        tally=means.tally,
+        is_fresh=means.wish.is_fresh,
     )
 
 

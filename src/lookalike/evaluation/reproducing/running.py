@@ -68,6 +68,8 @@ def reproduce(
         system, wish.is_small, tuple(means.remarks), tuple(means.left_out), known, outcome, place
     )
     write_reproduction(found)
+    if means.tally.kept:
+        say(means.tally.sentence)
     return found
 
 

@@ -32,7 +32,6 @@ from lookalike.evaluation.reproducing.strategy_plots import save_recall_over_k, 
 from lookalike.evaluation.reproducing.subsets import hold_out
 from lookalike.evaluation.reproducing.systems import WantedEncoder
 from lookalike.evaluation.reproducing.timing import BruteForce, FaissFlat, Searching, seconds_each
-from lookalike.evaluation.writing import kept
 from lookalike.gallery import Gallery
 from lookalike.index import FaissIndex, Index, IndexConfig, SearchParams, build_index
 from lookalike.index.covered import fetched, leading
@@ -109,7 +108,7 @@ def merge_shards(means: Means) -> Outcome:
         folder = job_folder(means, encoder, facts)
         job = Job(folder, encoder, count, means)
         measure = partial(measured_encoder, wanted, job, image_set)
-        measured.append(kept(folder / "measured.json", facts, measure))
+        measured.append(means.kept(folder / "measured.json", facts, measure, folder=folder))
     files: dict[str, Path] = {}
     for result in measured:
         name = result["file_name"]

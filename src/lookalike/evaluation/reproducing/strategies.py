@@ -49,7 +49,7 @@ from lookalike.evaluation.reproducing.timing import (
     seconds_each,
 )
 from lookalike.evaluation.search_bench.engines import make_engine
-from lookalike.evaluation.writing import fingerprint, kept
+from lookalike.evaluation.writing import fingerprint
 from lookalike.vectors import unit_rows
 
 __all__ = ["GROWTH", "compare_strategies"]
@@ -109,7 +109,7 @@ def compare_strategies(means: Means) -> Outcome:
         }
         place = means.folder / "timings" / f"{file_name(encoder)}.json"
         measure = partial(measured_encoder, wanted, encoder, galleries, pictures, means)
-        measured.append(kept(place, facts, measure))
+        measured.append(means.kept(place, facts, measure))
     told = published(means.system.letter)
     files: dict[str, Path] = {}
     for result in measured:

@@ -16,9 +16,9 @@ import numpy as np
 from lookalike.errors import StorageFull, UsageError
 from lookalike.gallery.failures import FULL
 from lookalike.gallery.segments import npy_header
+from lookalike.ingest.delimited import number_or_text
 from lookalike.ingest.interchange.columns import COLUMNS
 from lookalike.ingest.interchange.portions import Facts, Portion, Rows, require_rows
-from lookalike.ingest.metadata import number_or_text
 
 __all__ = [
     "FACTS",

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Settled", "Settling"]
+__all__ = ["Place", "Settled", "Settling"]
 
 # A deletion waits for files that appeared at its time, which may be the same picture under
 # another name; but for those that are still growing no longer than this.
@@ -37,8 +37,8 @@ class Settled:
 
 
 @dataclass(slots=True)
-class Waiting:
-    """A path that is being looked at.
+class Sighting:
+    """What was seen at a path so far.
 
     Attributes:
         location: Absolute.
@@ -62,8 +62,8 @@ class Settling:
 
     def __init__(self, settle_s: float) -> None:
         self._settle_s = settle_s
-        self._waiting: dict[Place, Waiting] = {}
-        self._ready: dict[Place, Waiting] = {}
+        self._waiting: dict[Place, Sighting] = {}
+        self._ready: dict[Place, Sighting] = {}
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._ready)
@@ -74,7 +74,7 @@ class Settling:
         before = self._ready.pop(place, None)
         if place not in self._waiting:
             noted = now if before is None else before.noted
-            self._waiting[place] = Waiting(location, facts_of(location), now, noted)
+            self._waiting[place] = Sighting(location, facts_of(location), now, noted)
 
     def drop(self, source_id: int) -> None:
         """Forget the paths of one source."""
@@ -82,10 +82,11 @@ class Settling:
             for place in [place for place in places if place[0] == source_id]:
                 del places[place]
 
-    @property
-    def next_look(self) -> float | None:
-        """When the next second look is due; None where nothing waits."""
-        return min((item.since for item in self._waiting.values()), default=None)
+    def next_take(self, now: float) -> float | None:
+        """Tell when something may have settled; None where nothing waits."""
+        if self._waiting:
+            return min(item.since for item in self._waiting.values()) + self._settle_s
+        return now + self._settle_s / 2 if self._ready else None
 
     def take(self, most: int, now: float) -> list[Settled]:
         """Look again at what is due, and hand over what settled, oldest first.
@@ -114,7 +115,7 @@ class Settling:
         """Keep what could not be used just now."""
         for item in items:
             facts = None if item.size_bytes is None else (item.size_bytes, item.mtime_ns, 0)
-            self._ready[item.source_id, item.path] = Waiting("", facts, now, now)
+            self._ready[item.source_id, item.path] = Sighting("", facts, now, now)
 
     def _look_again(self, now: float) -> None:
         due = [

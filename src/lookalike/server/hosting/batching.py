@@ -9,13 +9,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lookalike.encoders import Encoder
 from lookalike.index import SearchParams
 from lookalike.search import Query, Results, Searcher
 from lookalike.search.preparing import Draft, Prepared
 from lookalike.server.hosting.answered import Answered
-from lookalike.server.hosting.lane import Lane, Outcome, each_alone, then
+from lookalike.server.hosting.lane import AnswerOrError, Lane, each_alone, then
 from lookalike.server.measuring import Measures
+from lookalike.vectors import unit_rows
 
 __all__ = ["QueryBatcher"]
 
@@ -29,7 +33,7 @@ STAGES = ("wait", "decode", "encode", "search", "join")
 
 
 @dataclass(slots=True, eq=False)
-class Asked:
+class StagedQuery:
     """A query on its way through the stages.
 
     Attributes:
@@ -49,6 +53,12 @@ class Asked:
         """Whether a picture is to be encoded: not where it was just now."""
         pieces = () if self.draft is None else self.draft.pieces
         return any(piece.pixels is not None for piece in pieces)
+
+    @property
+    def embeddings(self) -> tuple[NDArray[np.float32], ...]:
+        """What was searched with: a unit row of each part, once all are known."""
+        pieces = () if self.draft is None else self.draft.pieces
+        return tuple(unit_rows(piece.row[None])[0] for piece in pieces if piece.row is not None)
 
 
 class QueryBatcher:
@@ -84,7 +94,7 @@ class QueryBatcher:
         most = max_batch if is_batching else 1
         self._readers = ThreadPoolExecutor(CORES, "lookalike-read")
         self._workers = ThreadPoolExecutor(2 * CORES, "lookalike-answer")
-        self.encoding: Lane[Asked, Asked] = Lane(
+        self.encoding: Lane[StagedQuery, StagedQuery] = Lane(
             self._encoded,
             self._workers,
             workers=1 if is_batching else CORES,
@@ -92,7 +102,7 @@ class QueryBatcher:
             window_s=window_ms / 1000,
             others=lambda: self._decoding,
         )
-        self.finding: Lane[Asked, Results] = Lane(
+        self.finding: Lane[StagedQuery, Results] = Lane(
             self._found,
             self._workers,
             workers=CORES,
@@ -120,76 +130,76 @@ class QueryBatcher:
             LookalikeError: As ``Searcher.search``.
         """
         start = time.perf_counter()
-        asked = Asked(query, params)
+        staged = StagedQuery(query, params)
         kinds = {part.kind for part in query.items}
         if "picture" in kinds:
-            await self._read(asked)
-        if "text" in kinds or asked.has_pixels:
-            await self.encoding.through(asked)
-        results = await self.finding.through(asked)
-        taken = asked.seconds
+            await self._read(staged)
+        if "text" in kinds or staged.has_pixels:
+            await self.encoding.through(staged)
+        results = await self.finding.through(staged)
+        taken = staged.seconds
         wait = time.perf_counter() - start - sum(taken.values())
         seconds = {stage: taken.get(stage, 0.0) for stage in STAGES} | {"wait": max(0.0, wait)}
         if self._measures is not None:
             self._measures.stages(self._name, seconds)
-        return Answered(results, seconds)
+        return Answered(results, seconds, staged.embeddings)
 
-    async def _read(self, asked: Asked) -> None:
+    async def _read(self, staged: StagedQuery) -> None:
         """Read and decode pictures in a thread."""
         self._decoding += 1
         try:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._readers, self._draft, asked)
+            await loop.run_in_executor(self._readers, self._draft, staged)
         finally:
             self._decoding -= 1
             if not self._decoding:
                 # When the query that is done now has come to the lane, or has failed.
                 asyncio.get_running_loop().call_soon(self.encoding.pump)
 
-    def _draft(self, asked: Asked) -> Draft:
+    def _draft(self, staged: StagedQuery) -> Draft:
         """Check a query, look its parts up, and decode them, unless that is done."""
-        if asked.draft is None:
+        if staged.draft is None:
             start = time.perf_counter()
             preparing = self._searcher.preparing
-            [draft] = preparing.draft([asked.query])
+            [draft] = preparing.draft([staged.query])
             preparing.read([draft])
-            asked.draft = draft
-            asked.seconds["decode"] = time.perf_counter() - start
-        return asked.draft
+            staged.draft = draft
+            staged.seconds["decode"] = time.perf_counter() - start
+        return staged.draft
 
-    def _encoded(self, batch: Sequence[Asked]) -> list[Outcome[Asked]]:
+    def _encoded(self, batch: Sequence[StagedQuery]) -> list[AnswerOrError[StagedQuery]]:
         """Encode the pictures and texts of several queries."""
         self._note_batch("encode", batch)
         return then(each_alone(self._read_all, batch), self._embedded)
 
-    def _read_all(self, batch: Sequence[Asked]) -> Sequence[Asked]:
-        for asked in batch:
-            self._draft(asked)
+    def _read_all(self, batch: Sequence[StagedQuery]) -> Sequence[StagedQuery]:
+        for staged in batch:
+            self._draft(staged)
         return batch
 
-    def _embedded(self, batch: Sequence[Asked]) -> Sequence[Asked]:
+    def _embedded(self, batch: Sequence[StagedQuery]) -> Sequence[StagedQuery]:
         start = time.perf_counter()
-        drafts = [self._draft(asked) for asked in batch]
+        drafts = [self._draft(staged) for staged in batch]
         self._searcher.preparing.embed_texts(drafts)
         self._searcher.preparing.embed_pictures(drafts)
-        for asked in batch:
-            asked.seconds["encode"] = time.perf_counter() - start
+        for staged in batch:
+            staged.seconds["encode"] = time.perf_counter() - start
         return batch
 
-    def _found(self, batch: Sequence[Asked]) -> list[Outcome[Results]]:
+    def _found(self, batch: Sequence[StagedQuery]) -> list[AnswerOrError[Results]]:
         """Ask the index for several queries."""
         self._note_batch("search", batch)
         return then(each_alone(self._combined, batch), self._joined)
 
-    def _combined(self, batch: Sequence[Asked]) -> list[tuple[Asked, Prepared]]:
-        drafts = [self._draft(asked) for asked in batch]
+    def _combined(self, batch: Sequence[StagedQuery]) -> list[tuple[StagedQuery, Prepared]]:
+        drafts = [self._draft(staged) for staged in batch]
         return list(zip(batch, self._searcher.preparing.combine(drafts), strict=True))
 
-    def _joined(self, ready: Sequence[tuple[Asked, Prepared]]) -> list[Results]:
+    def _joined(self, ready: Sequence[tuple[StagedQuery, Prepared]]) -> list[Results]:
         """Ask once for all queries of equal params."""
         together: dict[SearchParams | None, list[int]] = {}
-        for line, (asked, _) in enumerate(ready):
-            together.setdefault(asked.params, []).append(line)
+        for line, (staged, _) in enumerate(ready):
+            together.setdefault(staged.params, []).append(line)
         results: dict[int, Results] = {}
         for params, lines in together.items():
             joined = self._searcher.answered([ready[line][1] for line in lines], params)
@@ -198,6 +208,6 @@ class QueryBatcher:
                 ready[line][0].seconds |= {"search": joined.search_s, "join": joined.join_s}
         return [results[line] for line in range(len(ready))]
 
-    def _note_batch(self, stage: str, batch: Sequence[Asked]) -> None:
+    def _note_batch(self, stage: str, batch: Sequence[StagedQuery]) -> None:
         if self._measures is not None:
             self._measures.batch(self._name, stage, len(batch))

@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 # that runs for months outlasts that.
 FIRST_RETRY_S, LAST_RETRY_S = 10.0, 300.0
 
+# An interpreter that ends under a thread in a library of C++ may abort the process.
+LOADING_END_S = 5.0
+
 
 class Hosted:
     """A gallery that is served. Made by ``open``.
@@ -60,7 +63,10 @@ class Hosted:
         self._problem = "its encoder is not loaded yet"
         self._closing = threading.Event()
         self._was_tried = threading.Event()
-        threading.Thread(target=self._load, name=f"lookalike-load-{name}", daemon=True).start()
+        self._loading = threading.Thread(
+            target=self._load, name=f"lookalike-load-{name}", daemon=True
+        )
+        self._loading.start()
 
     @classmethod
     def open(
@@ -95,8 +101,9 @@ class Hosted:
         return f"Hosted({self.name!r}, {self.gallery!r})"
 
     def close(self) -> None:
-        """Wait for queries that are under way, then close the gallery."""
+        """Wait for queries that are under way, and a while for loading; close the gallery."""
         self._closing.set()
+        self._loading.join(LOADING_END_S)
         self._batcher.close()
         self.searcher.close()
         self.gallery.close()

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
-__all__ = ["Lane", "Outcome", "each_alone", "then"]
+__all__ = ["Lane", "AnswerOrError", "each_alone", "then"]
 
 Item = TypeVar("Item")
 Out = TypeVar("Out")
 
 # What became of one: an answer, or why there is none.
-Outcome: TypeAlias = Out | Exception
+AnswerOrError: TypeAlias = Out | Exception
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Waiting(Generic[Item, Out]):
-    """One that waits for its turn.
+class Turn(Generic[Item, Out]):
+    """A turn that somebody waits for.
 
     Attributes:
         item: What is to be done.
@@ -58,7 +58,7 @@ class Lane(Generic[Item, Out]):
 
     def __init__(
         self,
-        work: Callable[[Sequence[Item]], Sequence[Outcome[Out]]],
+        work: Callable[[Sequence[Item]], Sequence[AnswerOrError[Out]]],
         pool: Executor,
         *,
         workers: int = 1,
@@ -75,7 +75,7 @@ class Lane(Generic[Item, Out]):
         self._others = others
         self._hold_s = hold_s
         self._begun = 0.0
-        self._waiting: deque[Waiting[Item, Out]] = deque()
+        self._waiting: deque[Turn[Item, Out]] = deque()
         self._busy = 0
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -86,7 +86,7 @@ class Lane(Generic[Item, Out]):
     async def through(self, item: Item) -> Out:
         """Wait for a turn, and for the outcome; whoever is cancelled leaves the lane."""
         future: asyncio.Future[Out] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Waiting(item, time.monotonic(), future))
+        self._waiting.append(Turn(item, time.monotonic(), future))
         self.pump()
         return await future
 
@@ -115,25 +115,23 @@ class Lane(Generic[Item, Out]):
         self._alarm = None
         self.pump()
 
-    def _taken(self) -> list[Waiting[Item, Out]]:
+    def _taken(self) -> list[Turn[Item, Out]]:
         """Take those who wait, without those who left."""
-        batch: list[Waiting[Item, Out]] = []
+        batch: list[Turn[Item, Out]] = []
         idle = 1 if self._hold_s else self.workers - self._busy
         share = -(-len(self._waiting) // idle)
         while self._waiting and len(batch) < min(share, self.max_batch):
-            waiting = self._waiting.popleft()
-            if not waiting.future.done():
-                batch.append(waiting)
+            turn = self._waiting.popleft()
+            if not turn.future.done():
+                batch.append(turn)
         return batch
 
-    def _begin(self, batch: list[Waiting[Item, Out]]) -> None:
+    def _begin(self, batch: list[Turn[Item, Out]]) -> None:
         self._busy += 1
         self._begun = time.monotonic()
         loop = batch[0].future.get_loop()
         try:
-            under_way = loop.run_in_executor(
-                self._pool, self._work, [waiting.item for waiting in batch]
-            )
+            under_way = loop.run_in_executor(self._pool, self._work, [turn.item for turn in batch])
         except RuntimeError as error:  # the pool was shut down
             self._busy -= 1
             told(batch, [error] * len(batch))
@@ -142,13 +140,13 @@ class Lane(Generic[Item, Out]):
 
     def _done(
         self,
-        batch: list[Waiting[Item, Out]],
-        under_way: asyncio.Future[Sequence[Outcome[Out]]],
+        batch: list[Turn[Item, Out]],
+        under_way: asyncio.Future[Sequence[AnswerOrError[Out]]],
     ) -> None:
         self._busy -= 1
         if under_way.cancelled():
-            for waiting in batch:
-                waiting.future.cancel()
+            for turn in batch:
+                turn.future.cancel()
         elif (error := under_way.exception()) is not None:
             failed = error if isinstance(error, Exception) else RuntimeError(repr(error))
             told(batch, [failed] * len(batch))
@@ -157,20 +155,20 @@ class Lane(Generic[Item, Out]):
         self.pump()
 
 
-def told(batch: Sequence[Waiting[Item, Out]], outcomes: Sequence[Outcome[Out]]) -> None:
+def told(batch: Sequence[Turn[Item, Out]], outcomes: Sequence[AnswerOrError[Out]]) -> None:
     """Give each its outcome, if it is still there."""
-    for waiting, outcome in zip(batch, outcomes, strict=True):
-        if waiting.future.done():
+    for turn, outcome in zip(batch, outcomes, strict=True):
+        if turn.future.done():
             continue
         if isinstance(outcome, Exception):
-            waiting.future.set_exception(outcome)
+            turn.future.set_exception(outcome)
         else:
-            waiting.future.set_result(outcome)
+            turn.future.set_result(outcome)
 
 
 def each_alone(
     work: Callable[[Sequence[Item]], Sequence[Out]], items: Sequence[Item]
-) -> list[Outcome[Out]]:
+) -> list[AnswerOrError[Out]]:
     """Do all at once; where that fails, each for itself, so that an error stays its own."""
     if not items:
         return []
@@ -183,8 +181,8 @@ def each_alone(
 
 
 def then(
-    outcomes: Sequence[Outcome[Item]], work: Callable[[Sequence[Item]], Sequence[Out]]
-) -> list[Outcome[Out]]:
+    outcomes: Sequence[AnswerOrError[Item]], work: Callable[[Sequence[Item]], Sequence[Out]]
+) -> list[AnswerOrError[Out]]:
     """Go on with those that have come so far; the others keep their errors."""
     ready = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
     done = iter(each_alone(work, ready))

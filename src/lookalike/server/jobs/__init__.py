@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lookalike.server.jobs.board import JobBoard
 from lookalike.server.jobs.events import Event, Events, Subscription
-from lookalike.server.jobs.job import ENDED, STATES, Cancelled, Job, JobHandle
+from lookalike.server.jobs.job import ENDED, STATES, Cancelled, Job, JobHandle, PutOff
 
 __all__ = [
     "ENDED",
@@ -15,5 +15,6 @@ __all__ = [
     "Job",
     "JobBoard",
     "JobHandle",
+    "PutOff",
     "Subscription",
 ]

@@ -16,7 +16,7 @@ __all__ = ["Generations"]
 logger = logging.getLogger(__name__)
 
 # How soon a listener hears of what another process wrote.
-LOOK_SECONDS = 0.5
+LOOK_S = 0.5
 
 
 class Generations:
@@ -55,7 +55,7 @@ class Generations:
     async def run(self) -> None:
         """Look again and again, where somebody listens; until it is cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(LOOK_S)
             for name in self._galleries:
                 if self._events.has_listeners(f"gallery:{name}"):
                     try:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lookalike.ingest import Progress
 
-__all__ = ["ENDED", "STATES", "Cancelled", "Job", "JobHandle", "now"]
+__all__ = ["ENDED", "STATES", "Cancelled", "Job", "JobHandle", "PutOff", "now"]
 
 STATES = ("waiting", "running", "done", "failed", "cancelled")
 ENDED = frozenset({"done", "failed", "cancelled"})
@@ -17,6 +17,18 @@ ENDED = frozenset({"done", "failed", "cancelled"})
 
 class Cancelled(Exception):
     """Somebody does not want a job any more, or the server stops."""
+
+
+class PutOff(Exception):
+    """Work could not be done just now, and is to be tried again as the same job.
+
+    Attributes:
+        job_id: Which job.
+    """
+
+    def __init__(self, job_id: str, note: str) -> None:
+        super().__init__(note)
+        self.job_id = job_id
 
 
 @dataclass(frozen=True, slots=True)

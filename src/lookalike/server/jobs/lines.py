@@ -1,17 +1,54 @@
-"""A line: work that waits for one thread, which does one piece after the other."""
+"""Lines: work that waits for one thread, which does one piece after the other."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
 from lookalike.server.pools import step_back
 
-__all__ = ["Line"]
+__all__ = ["Line", "Lines"]
 
 logger = logging.getLogger(__name__)
+
+# Work that writes to a gallery is in line; what only reads has a line of its own.
+WRITING = frozenset({"add", "update", "remove", "watch"})
+
+
+class Lines:
+    """Two lines for each gallery, made when they are needed: work that writes, and other work."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lines: dict[tuple[str, str], Line] = {}
+
+    def put(
+        self, gallery: str, kind: str, work: Callable[[], None], *, is_first: bool = False
+    ) -> bool:
+        """Put work in the line of its gallery and kind.
+
+        Returns:
+            Whether it was taken: see ``Line.put``.
+        """
+        name = "write" if kind in WRITING else "work"
+        with self._lock:
+            line = self._lines.get((gallery, name))
+            if line is None:
+                line = self._lines[gallery, name] = Line(f"{name} {gallery}")
+        return line.put(work, is_first=is_first)
+
+    def close(self, timeout_s: float) -> bool:
+        """Take no more work, and wait for what is in line; tells whether it ended in time."""
+        deadline = time.monotonic() + timeout_s
+        with self._lock:
+            lines = list(self._lines.values())
+        for line in lines:
+            line.close()
+        ended = [line.join(max(0.0, deadline - time.monotonic())) for line in lines]
+        return all(ended)
 
 
 class Line:

@@ -1,7 +1,8 @@
-"""Shared work: the parts of several jobs that are done in one go."""
+"""Shared work: the parts of several jobs that wait to be done, and are done, in one go."""
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 from lookalike.server.jobs.job import Cancelled, JobHandle
 
-__all__ = ["Handles", "Part", "SharedWork", "taken"]
+__all__ = ["Handles", "Part", "SharedParts", "SharedWork", "undo"]
 
 # How much is taken at a time: the end of the server waits for it.
 MOST_WEIGHT = 256
@@ -37,6 +38,42 @@ class Part:
 
 
 SharedWork = Callable[[Sequence[Part]], None]
+
+
+class SharedParts:
+    """The parts that wait, by gallery and kind. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[tuple[str, str], deque[Part]] = {}
+
+    def add(self, gallery: str, kind: str, part: Part) -> bool:
+        """Let a part wait; tells whether it is the first, so that somebody has to come for it."""
+        with self._lock:
+            waiting = self._waiting.setdefault((gallery, kind), deque())
+            waiting.append(part)
+            return len(waiting) == 1
+
+    def take(self, gallery: str, kind: str) -> tuple[list[Part], bool]:
+        """Take parts until they are enough, the first in any case; tells whether more wait."""
+        parts: list[Part] = []
+        weight = 0
+        with self._lock:
+            waiting = self._waiting.get((gallery, kind), deque())
+            while waiting and (not parts or weight + waiting[0].weight <= MOST_WEIGHT):
+                parts.append(waiting.popleft())
+                weight += parts[-1].weight
+            return parts, bool(waiting)
+
+    def withdraw(self, job_id: str) -> list[Part]:
+        """Take a job's part out, if it still waits."""
+        found = []
+        with self._lock:
+            for waiting in self._waiting.values():
+                for part in [part for part in waiting if part.handle.job_id == job_id]:
+                    waiting.remove(part)
+                    found.append(part)
+        return found
 
 
 class Handles:
@@ -70,11 +107,8 @@ class Handles:
         raise Cancelled
 
 
-def taken(waiting: deque[Part]) -> list[Part]:
-    """Take parts until they are enough, the first in any case."""
-    parts: list[Part] = []
-    weight = 0
-    while waiting and (not parts or weight + waiting[0].weight <= MOST_WEIGHT):
-        parts.append(waiting.popleft())
-        weight += parts[-1].weight
-    return parts
+def undo(parts: Sequence[Part]) -> None:
+    """Do away with parts that nobody wants any more."""
+    for part in parts:
+        if part.on_cancel is not None:
+            part.on_cancel()

@@ -14,7 +14,7 @@ from lookalike.server.leaving import until_gone
 
 __all__ = ["EventStream"]
 
-HEARTBEAT_SECONDS = 15.0
+HEARTBEAT_S = 15.0
 
 # How long a browser waits before it asks again after the stream has ended.
 RETRY_MS = 2000
@@ -47,7 +47,7 @@ class EventStream(Response):
         *,
         first: Callable[[], Iterable[Event]],
         is_last: Callable[[Event], bool] = lambda event: False,
-        heartbeat_s: float = HEARTBEAT_SECONDS,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]

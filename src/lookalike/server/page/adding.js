@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { counted, shownSize } from "./dom.js";
 import { notice, progressNotice, wrong } from "./notices.js";
+import { pause, waitOf } from "./patience.js";
 
 // So many pictures and bytes in one request, below what the server takes.
 const MOST_FILES = 32;
@@ -25,7 +26,7 @@ export async function addPictures(gallery, files, limits, onJob) {
   const bar = progressNotice(`Sending ${counted(fitting.length, "picture")}`, () =>
     stopping.abort(),
   );
-  let sent = 0;
+  let gone = 0;
   try {
     for (const portion of portions(
       fitting,
@@ -33,14 +34,14 @@ export async function addPictures(gallery, files, limits, onJob) {
       Math.min(MOST_FILES, limits?.max_files ?? MOST_FILES),
     )) {
       const size = portion.reduce((sum, file) => sum + file.size, 0);
-      const answer = await send(gallery, portion, stopping.signal, (share) => {
-        const done = sent + share * size;
+      const answer = await sent(gallery, portion, stopping.signal, (share) => {
+        const done = gone + share * size;
         bar.show(
           done / total,
           `Sending ${counted(fitting.length, "picture")} · ${shownSize(done)} of ${shownSize(total)}`,
         );
       });
-      sent += size;
+      gone += size;
       onJob(answer);
     }
   } catch (error) {
@@ -64,6 +65,20 @@ function* portions(files, most, count) {
   if (portion.length) yield portion;
 }
 
+// A portion, sent again where the server is busy and says for how long.
+async function sent(gallery, files, signal, onShare) {
+  for (let waited = 0; ; ) {
+    try {
+      return await send(gallery, files, signal, onShare);
+    } catch (error) {
+      const wait = waitOf(error.status, error.retryAfter, waited);
+      if (wait === null) throw error;
+      await pause(wait, signal);
+      waited += wait;
+    }
+  }
+}
+
 // fetch does not tell how much of a request has gone; the older way does.
 function send(gallery, files, signal, onShare) {
   return new Promise((resolve, reject) => {
@@ -75,11 +90,12 @@ function send(gallery, files, signal, onShare) {
     request.upload.onprogress = (event) =>
       event.lengthComputable && onShare(event.loaded / event.total);
     request.onload = () => {
-      if (request.status < 300) resolve(request.response);
-      else {
-        if (request.status === 401) api.watchers.unauthorized();
-        reject(new api.Problem(request.status, request.response ?? {}));
-      }
+      const { status, response } = request;
+      if (status < 300 && response?.job_id) return resolve(response);
+      if (status === 401) api.watchers.unauthorized();
+      const problem = new api.Problem(status, response ?? {});
+      problem.retryAfter = request.getResponseHeader("Retry-After");
+      return reject(problem);
     };
     request.onerror = () => {
       api.watchers.unreachable();

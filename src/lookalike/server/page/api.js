@@ -1,5 +1,7 @@
 // What is asked of the server. Problems keep the server's own sentence.
 
+import { pause, waitOf } from "./patience.js";
+
 const API = "/api/v1";
 const STRANGE = "What answered is not this server: something may stand in between.";
 
@@ -20,16 +22,30 @@ export class Unreachable extends Error {
 // Called with each problem that concerns the whole page: no server, no token.
 export const watchers = { unreachable: () => {}, unauthorized: () => {}, answered: () => {} };
 
-export async function ask(path, { method = "GET", json, body, headers = {}, signal } = {}) {
-  const response = await send(path, {
+// How often somebody was let in: who was refused before that needs no door any more.
+let entries = 0;
+
+export async function ask(
+  path,
+  { method = "GET", json, body, headers = {}, signal, isPatient = true } = {},
+) {
+  const options = {
     method,
     body: json === undefined ? body : JSON.stringify(json),
     headers: json === undefined ? headers : { "Content-Type": "application/json", ...headers },
     signal,
     credentials: "same-origin",
-  });
-  if (!response.ok) throw await problemOf(response);
-  return response;
+  };
+  for (let waited = 0; ; ) {
+    const entry = entries;
+    const response = await send(path, options);
+    if (response.ok) return response;
+    const header = isPatient ? response.headers.get("Retry-After") : null;
+    const wait = waitOf(response.status, header, waited);
+    if (wait === null) throw await problemOf(response, entry);
+    await pause(wait, signal);
+    waited += wait;
+  }
 }
 
 export async function askJson(path, options) {
@@ -53,9 +69,9 @@ async function send(path, options) {
   }
 }
 
-async function problemOf(response) {
+async function problemOf(response, entry) {
   const told = (await response.json().catch(() => null)) ?? {};
-  if (response.status === 401) watchers.unauthorized();
+  if (response.status === 401 && entry === entries) watchers.unauthorized();
   return new Problem(response.status, told);
 }
 
@@ -105,6 +121,11 @@ export const original = (name, id, isDownload = false) =>
 
 export const session = {
   now: () => askJson("/session"),
-  open: (token) => askJson("/session", { method: "POST", json: { token } }),
+  async open(token) {
+    const json = { token };
+    const told = await askJson("/session", { method: "POST", json, isPatient: false });
+    entries += 1;
+    return told;
+  },
   close: () => ask("/session", { method: "DELETE" }),
 };

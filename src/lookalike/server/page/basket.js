@@ -23,7 +23,7 @@ export class Basket {
       { class: "panel-dialog", "aria-labelledby": "basket-title" },
       h(
         "header",
-        {},
+        { role: "none" },
         h("h2", { id: "basket-title" }, "Basket"),
         button("", { sign: "close", label: "Close", kind: "quiet", on: () => this.dialog.close() }),
       ),
@@ -90,7 +90,7 @@ export class Basket {
     count.textContent = size > 999 ? "999+" : size;
     part("basket").setAttribute(
       "aria-label",
-      size ? `Basket, ${counted(size, "picture")}` : "Basket, empty",
+      size ? `Basket ${counted(size, "picture")}` : "Basket, empty",
     );
   }
 

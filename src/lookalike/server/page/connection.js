@@ -4,6 +4,8 @@ import { watchers } from "./api.js";
 import { button, h, part } from "./dom.js";
 
 const [FIRST_MS, LONGEST_MS] = [1000, 15000];
+// An answer that never comes must not be waited for.
+const PATIENCE_MS = 10000;
 
 export function watchConnection(onBack) {
   let isAway = false;
@@ -14,7 +16,10 @@ export function watchConnection(onBack) {
   async function tryAgain() {
     clearTimeout(timer);
     try {
-      const answer = await fetch("/healthz", { cache: "no-store" });
+      const answer = await fetch("/healthz", {
+        cache: "no-store",
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
       if (answer.ok) return back();
     } catch {
       // Still away.

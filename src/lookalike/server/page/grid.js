@@ -8,6 +8,8 @@ import { h, icon, nameOf, readable } from "./dom.js";
 const [NARROWEST, WIDEST] = [0.55, 2.4];
 const SIDES = [128, 256, 512];
 const HOLD_MS = 480;
+// A small picture that does not come is asked for once more: the server may have been busy.
+const AGAIN_MS = 3000;
 
 export function ratioOf({ width, height }) {
   return Math.min(WIDEST, Math.max(NARROWEST, (width || 1) / (height || 1)));
@@ -59,7 +61,7 @@ export class Grid {
       loading: this.tiles.size < 24 ? "eager" : "lazy",
       decoding: "async",
       draggable: "false",
-      on: { load: () => face.classList.add("loaded"), error: () => face.classList.add("gone") },
+      on: { load: () => loaded(face), error: () => missed(face, picture) },
     });
     const face = h(
       "button",
@@ -156,6 +158,11 @@ export class Grid {
     this.tiles.delete(id);
   }
 
+  // The server is back: what it did not send is asked for again.
+  again() {
+    for (const picture of this.box.querySelectorAll(".face.gone img")) askAgain(picture);
+  }
+
   // One tile of the grid is a stop of the Tab key; the arrows go on from there.
   stop(face) {
     for (const other of this.box.querySelectorAll('.face[tabindex="0"]')) other.tabIndex = -1;
@@ -197,6 +204,23 @@ export class Grid {
     if (key === "ArrowUp") return inRow(faces.slice(0, Math.max(0, at)).reverse(), face);
     return null;
   }
+}
+
+function loaded(face) {
+  face.classList.remove("gone");
+  face.classList.add("loaded");
+}
+
+function missed(face, picture) {
+  face.classList.add("gone");
+  if (picture.dataset.asked) return;
+  picture.dataset.asked = "again";
+  setTimeout(() => picture.isConnected && askAgain(picture), AGAIN_MS);
+}
+
+function askAgain(picture) {
+  const { src } = picture;
+  picture.src = src;
 }
 
 // The first row among faces that is not the face's own, and the one of it that lies nearest.

@@ -22,7 +22,7 @@ export function openHelp(extra = null) {
     { class: "panel-dialog help", "aria-labelledby": "help-title" },
     h(
       "header",
-      {},
+      { role: "none" },
       h("h2", { id: "help-title" }, "Keys and help"),
       button("", { sign: "close", label: "Close", kind: "quiet", on: () => dialog.close() }),
     ),

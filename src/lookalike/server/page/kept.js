@@ -34,7 +34,16 @@ export function keep(file) {
   memory.set(key, file);
   const held = { file, name: file.name, since: Date.now() };
   run("readwrite", (store) => store.put(held, key)).catch(() => undefined);
+  copied(file).then(
+    (copy) => memory.set(key, copy),
+    () => undefined,
+  );
   return key;
+}
+
+// The file on the disk may change, or go: then nothing could be read of it any more.
+async function copied(file) {
+  return new File([await file.arrayBuffer()], file.name, { type: file.type });
 }
 
 export async function keptPicture(key) {

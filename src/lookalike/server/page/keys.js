@@ -1,6 +1,7 @@
 // Keys that hold for the whole page; those of the grid and of dialogs are theirs.
 
 import { isWriting, part } from "./dom.js";
+import { late } from "./late.js";
 
 export function listenToKeys({ results, basket, refine, session }) {
   const help = () => openHelp(session());
@@ -32,8 +33,9 @@ export function listenToKeys({ results, basket, refine, session }) {
 }
 
 async function openHelp({ needs_token: needsToken }) {
-  const help = await import("./help.js");
-  if (!needsToken) return help.openHelp();
-  const { signOutButton } = await import("./signing-in.js");
-  return help.openHelp(signOutButton(() => location.reload()));
+  const help = await late("help.js");
+  const door = needsToken ? await late("signing-in.js") : null;
+  // Somebody may have pressed twice, or gone on to something else, while it was loaded.
+  if (!help || document.querySelector("dialog[open]")) return;
+  help.openHelp(door?.signOutButton(() => location.reload()));
 }

@@ -16,6 +16,9 @@ const ENDED = new Set(["done", "failed", "cancelled"]);
 // What ends as soon as it begins is not worth a bar.
 const PATIENCE_MS = 400;
 const REST_MS = 5000;
+const LONGEST_REST_MS = 60000;
+// Jobs that have ended, by which an older word of them is known.
+const MOST_ENDED = 100;
 const MOST_REFUSED = 3;
 
 export class Live {
@@ -23,6 +26,9 @@ export class Live {
   constructor({ onGallery, onJob, canWrite }) {
     Object.assign(this, { onGallery, onJob, canWrite });
     this.jobs = new Map();
+    this.expected = new Set();
+    this.ended = new Map();
+    this.rest = REST_MS;
     document.addEventListener("visibilitychange", () => this.onSight());
   }
 
@@ -34,8 +40,18 @@ export class Live {
     if (document.hidden) this.resting = setTimeout(() => this.source.close(), REST_MS);
     else if (this.source.readyState === EventSource.CLOSED) {
       this.listen(this.gallery);
-      for (const id of this.jobs.keys()) api.job(id).then((job) => this.take(job), () => undefined);
     }
+  }
+
+  // What became of the jobs that were under way, after a time without events: a server that was
+  // started anew knows them no more.
+  catchUp() {
+    this.rest = REST_MS;
+    for (const [id, known] of this.jobs)
+      api.job(id).then(
+        (job) => this.take(job),
+        (error) => error.status === 404 && this.jobs.delete(id) && known.end(),
+      );
   }
 
   listen(gallery) {
@@ -44,9 +60,20 @@ export class Live {
     this.source?.close();
     if (!isSame) this.forget();
     this.gallery = gallery;
+    clearTimeout(this.resting);
     this.source = new EventSource(api.eventsAddress(gallery));
+    this.source.addEventListener("open", () => this.catchUp());
+    this.source.addEventListener("error", () => this.onBreak());
     this.source.addEventListener("gallery", (event) => this.onGallery(JSON.parse(event.data)));
     this.source.addEventListener("job", (event) => this.take(JSON.parse(event.data)));
+  }
+
+  // Browsers come back to a stream that broke, and not to one that was refused.
+  onBreak() {
+    if (this.source.readyState !== EventSource.CLOSED) return;
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => document.hidden || this.listen(this.gallery), this.rest);
+    this.rest = Math.min(LONGEST_REST_MS, 2 * this.rest);
   }
 
   // Jobs of another gallery.
@@ -55,24 +82,37 @@ export class Live {
     this.jobs.clear();
   }
 
-  // Follows a job that this page asked for, where events do not come.
+  // Follows a job that this page asked for, where events do not come. Of another gallery's job no
+  // event would tell the end.
   take(job) {
-    const known = this.jobs.get(job.job_id);
-    if (ENDED.has(job.state)) {
-      known?.end();
-      this.jobs.delete(job.job_id);
-      if (known || this.expected?.delete(job.job_id)) this.onJob(job);
-      return;
-    }
-    if (job.kind === "watch" && job.state === "waiting") return;
-    const shown = known ?? this.begin(job);
-    shown.show(job);
+    if (job.gallery !== this.gallery) return undefined;
+    if (ENDED.has(job.state)) return this.end(job);
+    // What was asked before its end may come after it.
+    if (this.ended.has(job.job_id)) return undefined;
+    if (job.kind === "watch" && job.state === "waiting") return undefined;
+    const shown = this.jobs.get(job.job_id) ?? this.begin(job);
+    return shown.show(job);
   }
 
-  // A job that ends before its first event was seen has to be told, too.
+  end(job) {
+    const { job_id: id } = job;
+    const known = this.jobs.get(id);
+    known?.end();
+    this.jobs.delete(id);
+    const isToTell = this.expected.delete(id) || Boolean(known);
+    const wasTold = this.ended.get(id) === null;
+    this.ended.set(id, isToTell || wasTold ? null : job);
+    if (this.ended.size > MOST_ENDED) this.ended.delete(this.ended.keys().next().value);
+    if (isToTell) this.onJob(job);
+  }
+
+  // A job may have ended before the answer that names it has come.
   expect(id) {
-    this.expected ??= new Set();
-    this.expected.add(id);
+    const ended = this.ended.get(id);
+    if (ended) {
+      this.ended.set(id, null);
+      this.onJob(ended);
+    } else if (ended === undefined) this.expected.add(id);
   }
 
   begin(job) {

@@ -10,12 +10,14 @@ import { hasFilters } from "./filters.js";
 import { Inputs } from "./input.js";
 import { sweep } from "./kept.js";
 import { listenToKeys } from "./keys.js";
+import { late } from "./late.js";
 import { Live, tellOfJob } from "./live.js";
 import { MapOpening } from "./map-opening.js";
 import { notice, tell } from "./notices.js";
 import { QueryPanel } from "./query-panel.js";
 import { Refine } from "./refine.js";
 import { Results, state as drawn } from "./results.js";
+import { forgetRows } from "./rows.js";
 import { StartView } from "./start-view.js";
 import { isAsking, Store } from "./state.js";
 import { switchTheme } from "./theme.js";
@@ -43,7 +45,13 @@ class App {
     });
     const { store, refine, basket } = this;
     this.asking = new Asking(store, () => this.gallery);
-    this.results = new Results({ store, refine, basket, acts: this.asking.hitActs() });
+    this.results = new Results({
+      store,
+      refine,
+      basket,
+      acts: this.asking.hitActs(),
+      onFresh: () => this.viewing.show(store.now),
+    });
     this.viewing = new Viewing({
       store,
       basket,
@@ -117,18 +125,25 @@ class App {
   async letIn() {
     if (this.isAtDoor) return;
     this.isAtDoor = true;
-    const { signIn } = await import("./signing-in.js");
-    await signIn();
+    const wasIn = Boolean(this.gallery);
+    const door = await late("signing-in.js");
+    await door?.signIn();
     this.isAtDoor = false;
+    if (!door) return;
     this.results.forget();
     this.query.again();
     await this.load();
+    // What was refused of the gallery on the way may be known now.
+    if (wasIn) await this.refresh();
   }
 
   reconnected() {
+    // Who asks is not known yet where the door could not be shown.
+    if (!this.gallery) return this.load();
+    forgetRows();
     this.live.listen(this.store.now.gallery);
     this.query.again();
-    this.refresh().then(() => this.results.resume());
+    return this.refresh().then(() => this.results.resume());
   }
 
   // A gallery that the address names and the server does not have is told, and another is shown.
@@ -168,7 +183,7 @@ class App {
     this.query.show(state);
     this.refine.show(state, gallery);
     if (isMap) this.showMap(gallery);
-    else if (isListing && gallery.images) this.results.show(state);
+    else if (isListing && gallery.images) this.results.show(state, gallery.images);
     else this.showStart(gallery);
     this.viewing.show(state);
     document.title = `${isListing ? "Results · " : isMap ? "Map · " : ""}${gallery.name} · Lookalike`;
@@ -188,8 +203,8 @@ class App {
   }
 
   async add(files) {
-    const { addPictures } = await import("./adding.js");
-    await addPictures(this.store.now.gallery, files, this.gallery.limits, (job) => {
+    const adding = await late("adding.js");
+    await adding?.addPictures(this.store.now.gallery, files, this.gallery.limits, (job) => {
       this.live.expect(job.job_id);
       this.live.take(job);
     });
@@ -211,8 +226,11 @@ class App {
 
   async refresh() {
     const { gallery } = this.store.now;
+    const asked = performance.now();
     const told = await api.gallery(gallery).catch(() => null);
-    if (told) this.known.set(gallery, { columns: [], ...told });
+    // An answer that comes late must not take the place of a newer one.
+    const isLate = asked < (this.known.get(gallery)?.asked ?? 0);
+    if (told && !isLate) this.known.set(gallery, { columns: [], ...told, asked });
     if (this.store.now.gallery === gallery) this.draw(this.store.now);
   }
 
@@ -220,11 +238,13 @@ class App {
   async onGeneration({ generation, images }) {
     const before = this.gallery;
     if (!before || before.generation === generation) return;
-    const more = images - before.images;
-    const { results } = this;
-    results.answers.forgetAllBut(results.answer);
+    const { answer, answers } = this.results;
+    answers.forgetAllBut(answer);
+    forgetRows("id");
     await this.refresh();
-    if (more > 0 && this.results.answer) {
+    // Counted since the results that are looked at, not since the change before.
+    const more = answer && answer === this.results.answer ? images - answer.images : 0;
+    if (more > 0) {
       notice(`${counted(more, "new picture")}.`, {
         key: "new",
         act: { words: "Search again", act: () => this.again() },

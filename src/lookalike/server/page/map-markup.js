@@ -10,6 +10,7 @@ export function markup() {
   const label =
     "Map of pictures. Arrow keys move, plus and minus magnify, Shift and arrow keys go from picture to picture, Enter opens, l draws a lasso.";
   return [
+    h("h1", { class: "unseen" }, "Map"),
     named("div", "stage", {
       class: "stage",
       tabindex: "0",

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { part } from "./dom.js";
+import { late, styleSheet } from "./late.js";
 import { tell, wrong } from "./notices.js";
 
 export class MapOpening {
@@ -9,10 +10,13 @@ export class MapOpening {
     Object.assign(this, { store, basket, asking, canWrite, expect });
   }
 
-  async show(gallery) {
-    const { MapView } = await this.loaded();
-    if (!MapView) return;
-    this.view ??= new MapView(part("map-view"), {
+  async show(now) {
+    this.gallery = now;
+    const loaded = await this.loaded();
+    // While it was loaded, somebody may have gone on.
+    const { gallery, store } = this;
+    if (!loaded || store.now.view !== "map" || store.now.gallery !== gallery.name) return;
+    this.view ??= new loaded.MapView(part("map-view"), {
       open: (id) => this.store.set({ open: id }),
       search: (ids) => this.asking.withAll(ids),
       only: (ids) => this.asking.amongThese(ids),
@@ -23,30 +27,18 @@ export class MapOpening {
     this.view.show(gallery, { canWrite: this.canWrite() });
   }
 
+  // The map's own style sheet has to be there before anything is measured.
   async loaded() {
-    await this.style();
-    return import("./map-view.js").catch(() => {
-      api.watchers.unreachable();
-      return {};
-    });
+    this.styled ??= late("style/map.css", styleSheet);
+    if (await this.styled) return late("map-view.js");
+    this.styled = null;
+    return null;
   }
 
   // Another one was drawn.
   renew(gallery) {
     if (this.view) this.view.key = null;
-    this.show(gallery);
-  }
-
-  // The map's own style sheet has to be there before anything is measured.
-  style() {
-    this.styled ??= new Promise((resolve) => {
-      const link = document.createElement("link");
-      link.rel = "stylesheet";
-      link.href = new URL("./style/map.css", import.meta.url);
-      link.onload = link.onerror = resolve;
-      document.head.append(link);
-    });
-    return this.styled;
+    return this.show(gallery);
   }
 
   async make(gallery) {

@@ -24,13 +24,16 @@ export class MapView {
     // It stays while pictures come and go: somebody may be looking at it.
     if (this.key === gallery.name) return this.map?.resize();
     this.key = gallery.name;
-    if (gallery.has_map === false) return this.root.replaceChildren(this.offer(canWrite));
-    const isLatest = this.latest();
-    this.root.replaceChildren(h("p", { class: "waiting", role: "status" }, "Opening the map …"));
     this.map = null;
+    const isLatest = this.latest();
+    if (gallery.has_map === false) return this.root.replaceChildren(this.offer(canWrite));
+    this.root.replaceChildren(h("p", { class: "waiting", role: "status" }, "Opening the map …"));
     try {
       const facts = await api.mapFacts(gallery.name);
-      if (isLatest()) this.draw(gallery.name, facts);
+      if (!isLatest()) return undefined;
+      // Out of sight it has no size to be drawn in: it is opened by those who come back.
+      if (this.root.hidden) this.key = null;
+      else this.draw(gallery.name, facts);
     } catch (error) {
       if (!isLatest()) return undefined;
       const again = () => {

@@ -44,17 +44,21 @@ function readRegion(box) {
   return isBox && region[2] > 0 && region[3] > 0 ? region : null;
 }
 
-// Turns parts into the server's form; pictures that have to be sent are listed beside.
-export async function wired(gallery, parts) {
+// Turns parts into the server's form; pictures that have to be sent are listed beside. `rows`
+// holds embeddings that stand for parts, so that theirs need not be sent.
+export async function wired(gallery, parts, rows = null) {
   const pictures = [];
   const said = [];
-  for (const each of parts) {
-    const picture = await pictureOf(gallery, each);
-    const told = picture
-      ? { upload: pictures.push(picture) - 1, name: picture.name }
-      : { [each.kind === "id" ? "image_id" : each.kind]: each.value };
+  for (const [at, each] of parts.entries()) {
+    const embedding = rows?.[at];
+    const picture = embedding ? null : await pictureOf(gallery, each);
+    const told = embedding
+      ? { embedding }
+      : picture
+        ? { upload: pictures.push(picture) - 1, name: picture.name }
+        : { [each.kind === "id" ? "image_id" : each.kind]: each.value };
     if (each.weight !== 1) told.weight = each.weight;
-    if (each.region) told.region = fitted(each.region);
+    if (picture && each.region) told.region = fitted(each.region);
     said.push(told);
   }
   return { said, pictures };

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { button, fill, h, icon, part } from "./dom.js";
 import { addressOfPicture, keptPicture } from "./kept.js";
+import { late } from "./late.js";
 import { isPicture } from "./parts.js";
 
 export class QueryPanel {
@@ -91,8 +92,10 @@ export class QueryPanel {
     const holder = h("div", { class: "query-picture" }, image);
     showPart(image, state.gallery, each, 512);
     // Loaded when a picture is there: the start needs no drawing of boxes.
-    const drawn = ({ Region }) => {
-      const region = new Region(image, {
+    const drawn = (loaded) => {
+      // Without it the picture only cannot be boxed.
+      if (!loaded) return;
+      const region = new loaded.Region(image, {
         box: each.region,
         isTouchable: false,
         onChange: (box) => this.change(at, { region: box }),
@@ -100,8 +103,7 @@ export class QueryPanel {
       });
       holder.prepend(region.cover);
     };
-    // Without it the picture only cannot be boxed.
-    import("./region.js").then(drawn, () => {});
+    late("region.js").then(drawn);
     return holder;
   }
 

@@ -79,6 +79,9 @@ export class Refine {
     for (const other of [part("results"), part("query"), part("ask").parentElement])
       other.inert = isCovered;
     this.box.toggleAttribute("data-sheet", isCovered);
+    if (isCovered) this.box.setAttribute("role", "dialog");
+    else this.box.removeAttribute("role");
+    this.box.ariaModal = isCovered ? "true" : null;
     const change = isCovered ? "addEventListener" : "removeEventListener";
     // Not for the press that opens it, which is on its way up.
     document[change]("click", this.onOutside, { capture: true });

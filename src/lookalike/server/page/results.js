@@ -8,9 +8,9 @@ import { Answers } from "./searching.js";
 import { isAsking } from "./state.js";
 
 export class Results {
-  // `acts`: open, pick, more, less with a hit; refine() opens the sheet of a phone.
-  constructor({ store, refine, basket, acts }) {
-    Object.assign(this, { store, refine, basket, acts });
+  // `acts`: open, pick, more, less with a hit; `onFresh` is called when there are more hits.
+  constructor({ store, refine, basket, acts, onFresh }) {
+    Object.assign(this, { store, refine, basket, acts, onFresh });
     this.answers = new Answers();
     this.answer = null;
     this.end = h("div", { class: "end" });
@@ -23,8 +23,8 @@ export class Results {
     });
   }
 
-  show(state) {
-    const { answer, isNew } = this.answers.of(state);
+  show(state, images) {
+    const { answer, isNew } = this.answers.of(state, images);
     if (answer !== this.answer) this.begin(state, answer, isNew);
     this.showHead(state);
     this.threshold(state.min);
@@ -43,7 +43,12 @@ export class Results {
       onLess: this.acts.less,
     });
     this.seer.disconnect();
+    this.end.replaceChildren();
+    part("body").classList.remove("loading");
     part("body").replaceChildren(this.grid.box, this.end);
+    // What could not be answered is asked again by those who come back.
+    answer.problem = null;
+    if (this.refine.problem) this.refine.complain(null);
     part("head").hidden = false;
     this.grid.add(answer.hits);
     this.showScale();
@@ -78,6 +83,7 @@ export class Results {
           : "No picture found",
       );
     if (isFirst && this.refine.problem) this.refine.complain(null);
+    this.onFresh();
   }
 
   // Scores only fall: below the threshold there is nothing more to load.
@@ -178,13 +184,7 @@ export class Results {
     if (answer.isComplete && !answer.hits.length) this.showNothing();
     else if (answer.isRanked && answer.hits.length && !shown) this.showNothingAbove();
     else if (answer.isComplete || this.isBelow())
-      this.end.replaceChildren(
-        h(
-          "p",
-          { class: "quietly" },
-          endOf(answer, shown),
-        ),
-      );
+      this.end.replaceChildren(h("p", { class: "quietly" }, endOf(answer, shown)));
     else this.end.replaceChildren();
   }
 
@@ -243,6 +243,7 @@ export class Results {
 
   // The connection is back: what stopped goes on.
   resume() {
+    this.grid?.again();
     if (!this.answer?.problem) return;
     this.answer.problem = null;
     this.more();

@@ -4,18 +4,19 @@
 import * as api from "./api.js";
 import { whereOf } from "./filters.js";
 import { wired } from "./parts.js";
+import { forgetRows, hasPictures, keepRows, rowsOf } from "./rows.js";
 import { isAsking, searchKey } from "./state.js";
 
-// Later pages are larger: a picture from outside is sent again with each of them. Ten of them
-// reach just as far as a server goes with one query.
+// Ten later pages reach just as far as a server goes with one query.
 const PAGE = 40;
 const LATER_PAGE = 96;
 const FARTHEST = PAGE + 10 * LATER_PAGE;
 const MOST_ANSWERS = 12;
 
 export class Answer {
-  constructor(state) {
-    Object.assign(this, { state, key: searchKey(state), isRanked: isAsking(state) });
+  // `images` is how many pictures the gallery had when it was asked.
+  constructor(state, images) {
+    Object.assign(this, { state, images, key: searchKey(state), isRanked: isAsking(state) });
     Object.assign(this, {
       hits: [],
       next: 0,
@@ -55,7 +56,7 @@ export class Answer {
       this.took = performance.now() - began;
       return this.taken(told);
     } catch (error) {
-      if (error.name !== "AbortError") this.problem = error;
+      if (error.name !== "AbortError" && !signal.aborted) this.problem = error;
       return null;
     } finally {
       if (!signal.aborted) this.isLoading = false;
@@ -63,11 +64,27 @@ export class Answer {
   }
 
   async searched(signal) {
-    const { said, pictures } = await wired(this.state.gallery, this.state.parts);
-    const query = queryOf(this.state, said, this.hits.length ? LATER_PAGE : PAGE, this.next);
-    const told = await api.search(this.state.gallery, query, pictures, signal);
+    const told = await this.askedWith(rowsOf(this.state), signal);
     this.told = told;
     return { found: told.hits, next: told.next_offset };
+  }
+
+  async askedWith(rows, signal) {
+    const { state } = this;
+    const { said, pictures } = await wired(state.gallery, state.parts, rows);
+    const query = queryOf(state, said, this.hits.length ? LATER_PAGE : PAGE, this.next);
+    query.with_embeddings = !rows && hasPictures(state);
+    try {
+      const told = await api.search(state.gallery, query, pictures, signal);
+      keepRows(state, told.embeddings);
+      // On this page embeddings only ever stand for pictures.
+      return rows ? { ...told, meaning: told.meaning.replace(/embedding/g, "picture") } : told;
+    } catch (error) {
+      if (!rows || error.status !== 400) throw error;
+      // The gallery may have another encoder by now.
+      forgetRows();
+      return this.askedWith(null, signal);
+    }
   }
 
   async listed(signal) {
@@ -127,11 +144,11 @@ export class Answers {
     this.kept = new Map();
   }
 
-  of(state) {
+  of(state, images) {
     const key = searchKey(state);
     const known = this.kept.get(key);
     if (known) this.kept.delete(key);
-    const answer = known ?? new Answer(state);
+    const answer = known ?? new Answer(state, images);
     this.kept.set(key, answer);
     if (this.kept.size > MOST_ANSWERS) this.kept.delete(this.kept.keys().next().value);
     return { answer, isNew: !known };

@@ -16,7 +16,10 @@ export class StartView {
   // What is there already stays, with the focus that may be on it.
   show(box, gallery, canAdd) {
     const written = JSON.stringify([gallery.name, gallery.images, gallery.has_text, canAdd]);
-    if (written === this.written && this.box?.parentElement === box) return;
+    if (written === this.written && this.box?.parentElement === box) {
+      this.fillEmpty(gallery);
+      return;
+    }
     this.written = written;
     this.box = this.made(gallery, canAdd);
     box.replaceChildren(this.box);
@@ -67,9 +70,13 @@ export class StartView {
       ),
       this.row,
     );
-    if (!isEmpty && (this.gallery !== gallery.name || !this.row.childElementCount))
-      this.fill(gallery);
+    this.fillEmpty(gallery);
     return h("div", { class: "start" }, zone, begin);
+  }
+
+  fillEmpty(gallery) {
+    const isFull = this.gallery === gallery.name && (this.filling || this.row.childElementCount);
+    if (gallery.images && !isFull) this.fill(gallery);
   }
 
   // Some from all over the gallery: its newest would often all be of one folder.
@@ -78,9 +85,14 @@ export class StartView {
     this.gallery = gallery.name;
     const seed = Math.floor(Math.random() * 2 ** 31);
     const asked = { order: "sample", limit: SHOWN, seed };
-    const { images } = await api.images(gallery.name, asked).catch(() => ({ images: [] }));
-    if (this.gallery !== gallery.name) return;
-    this.row.replaceChildren(...images.map((image) => this.one(gallery.name, image)));
+    // What is on its way already fills the row, too.
+    this.filling?.abort();
+    const filling = (this.filling = new AbortController());
+    const told = await api.images(gallery.name, asked, filling.signal).catch(() => null);
+    if (this.filling !== filling) return;
+    this.filling = null;
+    if (told === null) return;
+    this.row.replaceChildren(...told.images.map((image) => this.one(gallery.name, image)));
   }
 
   one(gallery, image) {

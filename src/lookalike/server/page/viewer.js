@@ -31,7 +31,7 @@ export class Viewer {
       },
       h(
         "header",
-        {},
+        { role: "none" },
         this.title,
         button("", { sign: "close", label: "Close (Esc)", kind: "quiet", on: () => acts.close() }),
       ),
@@ -49,7 +49,10 @@ export class Viewer {
   showHit(seen) {
     const written = JSON.stringify(seen);
     // What goes on in the gallery meanwhile must not take a question, or a box, away.
-    if (this.isOpen && written === this.written) return;
+    if (this.isOpen && (written === this.written || this.isBusyWith(seen))) {
+      this.seen = seen;
+      return;
+    }
     this.written = written;
     this.seen = seen;
     const { hit, gallery } = seen;
@@ -60,7 +63,9 @@ export class Viewer {
       alt: name,
       draggable: "false",
     });
-    image.addEventListener("error", () => this.stage.classList.add("gone"));
+    image.addEventListener("error", () => image.isConnected && this.stage.classList.add("gone"));
+    const side = document.activeElement?.classList.contains("left") ? "left" : "right";
+    const isStepping = this.stage.querySelector(":focus")?.classList.contains("step");
     this.showStage(image, null, { width: hit.width, height: hit.height });
     const focused = [...this.aside.querySelectorAll("button")].indexOf(document.activeElement);
     fill(
@@ -71,13 +76,22 @@ export class Viewer {
       this.links(seen),
     );
     if (focused >= 0) this.aside.querySelectorAll("button")[focused]?.focus();
+    else if (isStepping) this.stage.querySelector(`.step.${side}`)?.focus();
     this.open();
     for (const other of [seen.previous, seen.next])
       if (other) new Image().src = api.thumbnail(gallery, other.image_id, SIDE, other.content_hash);
   }
 
+  // Whether a box or a question stands, and no more has come than what lies beside the picture.
+  isBusyWith(seen) {
+    if (!this.region.box && !this.aside.querySelector(".remove .danger")) return false;
+    const own = ({ gallery, hit, isPicked, opinion }) =>
+      JSON.stringify([gallery, hit.image_id, isPicked, opinion]);
+    return this.seen !== null && own(seen) === own(this.seen);
+  }
+
   // A part of the query: only a region can be chosen.
-  async showPart(gallery, each, onRegion) {
+  showPart(gallery, each, onRegion) {
     this.seen = this.written = null;
     this.title.textContent = each.kind === "id" ? `Picture ${each.value}` : "Your picture";
     const image = h("img", { alt: this.title.textContent, draggable: "false" });
@@ -86,7 +100,7 @@ export class Viewer {
       h("p", { class: "hint" }, "Drag a box on the picture to search with that part of it only."),
       h("div", { class: "actions" }, this.regionButton()),
     );
-    await showPart(image, gallery, each, SIDE);
+    showPart(image, gallery, each, SIDE);
     this.open();
   }
 

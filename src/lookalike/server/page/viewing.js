@@ -1,6 +1,7 @@
 // Opens and closes the closer look as the state says, and does what its buttons ask for.
 
 import * as api from "./api.js";
+import { late } from "./late.js";
 import { notice, wrong } from "./notices.js";
 import { makePart } from "./parts.js";
 import { isAsking, searchKey } from "./state.js";
@@ -12,12 +13,10 @@ export class Viewing {
 
   // Loaded when it is first needed.
   async loaded() {
-    const { Viewer } = await import("./viewer.js").catch(() => {
-      api.watchers.unreachable();
-      throw new api.Unreachable();
-    });
+    const loaded = await late("viewer.js");
+    if (!loaded) throw new api.Unreachable();
     const { store, asking } = this;
-    this.viewer ??= new Viewer({
+    this.viewer ??= new loaded.Viewer({
       ...asking.hitActs(),
       close: () => (store.now.open === null ? this.close() : store.close()),
       step: (hit) => store.set({ open: hit.image_id }, { isStep: false }),
@@ -47,22 +46,34 @@ export class Viewing {
     try {
       await this.showHit(state);
     } catch (error) {
+      // Who has to show a token first sees it then; who has gone on sees something else by now.
+      if (error.status === 401 || this.store.now.open !== state.open) return;
       wrong(error, "open");
       this.store.set({ open: null }, { isStep: false });
     }
   }
 
-  async showHit(state) {
+  // The pictures that are shown, and the place of the open one among them, or -1.
+  placeOf({ min, open }) {
+    const isShown = (hit) => min === null || hit.score === undefined || hit.score >= min;
+    const hits = this.results.answer?.hits.filter(isShown) ?? [];
+    return { hits, at: hits.findIndex((hit) => hit.image_id === open) };
+  }
+
+  async showHit({ gallery, open }) {
+    const isFound = this.placeOf(this.store.now).at >= 0;
+    const [viewer, alone] = await Promise.all([
+      this.loaded(),
+      isFound ? null : api.image(gallery, open),
+    ]);
+    // While it was asked for, somebody may have gone on, or its place may have become known.
+    const state = this.store.now;
+    if (state.open !== open || state.gallery !== gallery) return;
     const { results } = this;
-    const isShown = (hit) =>
-      state.min === null || hit.score === undefined || hit.score >= state.min;
-    const hits = results.answer?.hits.filter(isShown) ?? [];
-    const at = hits.findIndex((hit) => hit.image_id === state.open);
-    const known = at >= 0 ? hits[at] : api.image(state.gallery, state.open);
-    const [viewer, hit] = await Promise.all([this.loaded(), known]);
-    // While it was asked for, somebody may have gone on.
-    if (this.store.now.open !== state.open) return;
-    this.last = state.open;
+    const { hits, at } = this.placeOf(state);
+    const hit = hits[at] ?? alone;
+    if (!hit) return;
+    this.last = open;
     if (at >= 0 && at > hits.length - 4) results.more();
     const id = hit.image_id;
     viewer.showHit({
@@ -79,8 +90,12 @@ export class Viewing {
   }
 
   async showPart(each, at) {
-    const viewer = await this.loaded();
-    this.partOf = searchKey(this.store.now);
+    const wanted = searchKey(this.store.now);
+    const viewer = await this.loaded().catch(() => null);
+    // While it was loaded, somebody may have gone on.
+    const { open } = this.store.now;
+    if (!viewer || open !== null || searchKey(this.store.now) !== wanted) return;
+    this.partOf = wanted;
     const onRegion = (box) => {
       this.close();
       const { parts } = this.store.now;
@@ -88,7 +103,7 @@ export class Viewing {
         parts: parts.map((other, place) => (place === at ? { ...other, region: box } : other)),
       });
     };
-    await viewer.showPart(this.store.now.gallery, each, onRegion);
+    viewer.showPart(this.store.now.gallery, each, onRegion);
   }
 
   async remove(hit) {
@@ -101,7 +116,7 @@ export class Viewing {
     this.results.grid?.remove(hit.image_id);
     this.results.answer?.forget(hit.image_id);
     this.basket.forget(hit.image_id);
-    this.store.close();
+    if (this.store.now.open === hit.image_id) this.store.close();
     notice("Removed from the gallery.", { key: "removed" });
   }
 }

@@ -34,7 +34,7 @@ __all__ = [
     "tag_of",
 ]
 
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 19
 BEGINNING_BYTES = 512
 
 # What an image has for a content hash if its embedding was imported from another program:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,9 +15,9 @@ from lookalike.server.pools import low_pool
 
 __all__ = ["Pictures", "at_hand", "pictures_of"]
 
-# Decoding a second picture beside the first keeps both cores of a small machine busy;
-# more would only take memory.
-DECODING_THREADS = 2
+# Decoding a second picture beside the first keeps both cores of a small machine busy; more
+# than four, a page with its six connections hardly fills, and each may hold a huge picture.
+DECODING_THREADS = min(4, max(2, os.cpu_count() or 1))
 READING_THREADS = 4
 EXPORTING_THREADS = 2
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -20,31 +19,31 @@ from lookalike.server.jobs import Job, JobBoard, JobHandle
 from lookalike.server.openapi import body_of
 from lookalike.server.openapi import form as form_of
 from lookalike.server.problems import Problem, of_status
-from lookalike.server.reading import media_type, parsed, wrong_media_type
-from lookalike.server.routes.jobs import JOB_EXAMPLE
+from lookalike.server.reading import media_type, wrong_media_type
+from lookalike.server.schemas.examples import JOB_EXAMPLE
 from lookalike.server.schemas.pictures import AddForm
-from lookalike.server.state import HostedGallery, Server, server_of
-from lookalike.server.uploads import Outcome, Uploads
-from lookalike.server.uploads.outcomes import told
+from lookalike.server.settings import Limits
+from lookalike.server.state import HostedGallery, server_of
+from lookalike.server.uploads import UploadedPicture
+from lookalike.server.uploads.columns import columns_of
 from lookalike.server.uploads.receiving import ReceivedForm, receive_form, receive_picture
+from lookalike.server.uploads.uploaded import KeptFile, told
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["adding"])
 
-WAIT_MOST_SECONDS = 60.0
+MOST_WAIT_S = 60.0
 MOST_SKIPPED = 100
-MOST_COLUMNS = 100
-LONGEST_COLUMN = 200
-LONGEST_VALUE = 10_000
-LARGEST_WHOLE = 2**63  # of SQLite's numbers
+# Of an update of whole sources, without a file of metadata, there are none.
+UNTOLD = frozenset({"changes", "named", "ambiguous"})
 
 KEPT = " The pictures are kept here, and adding them is tried again."
 
 RESULT_EXAMPLE = told(
     [
-        Outcome("cat.jpg", "added", image_id=412, path="2026-05-04/cat.jpg"),
-        Outcome("old.jpg", "already_there", image_id=17),
+        UploadedPicture("cat.jpg", kept=KeptFile("2026-05-04/cat.jpg", "")).added_as(412),
+        UploadedPicture("old.jpg").known_as(17),
     ]
 )
 ADDED_EXAMPLE = {**JOB_EXAMPLE, "state": "done", "done": 1, "total": 1, "result": RESULT_EXAMPLE}
@@ -71,7 +70,7 @@ Seconds = Annotated[
     Query(
         description="So many seconds the answer waits for the job's end.",
         ge=0,
-        le=WAIT_MOST_SECONDS,
+        le=MOST_WAIT_S,
     ),
 ]
 
@@ -81,9 +80,7 @@ async def add_pictures(
     request: Request,
     hosted: HostedGallery,
     wait: Seconds = 0.0,
-    name: Annotated[
-        str, Query(description="Of a picture that is the body itself.", max_length=300)
-    ] = "picture",
+    name: Annotated[str, Query(description="Of a picture that is the body itself.")] = "picture",
 ) -> Response:
     """Add pictures: files of the field ``picture``, or a body that is one picture.
 
@@ -95,11 +92,11 @@ async def add_pictures(
     uploads = server.uploads[hosted.name]
     await asyncio.to_thread(require_whole, hosted)
     async with uploads.receiving() as form:
-        await receive(request, uploads, form, server, name)
-        rows = await metadata_rows(form)
+        await receive(request, form, server.settings.limits, name)
+        rows = await columns_of(form)
         taken = await asyncio.shield(form.beside(uploads.accept, form.files, rows))
     if not isinstance(taken, Job):
-        raise none_usable([outcome.to_dict() for outcome in taken])
+        raise none_usable([picture.to_dict() for picture in taken])
     ended = await server.jobs.wait(taken.job_id, wait) if wait else None
     return answer_of_job(ended or taken)
 
@@ -138,9 +135,7 @@ def require_whole(hosted: Hosted) -> None:
         )
 
 
-async def receive(
-    request: Request, uploads: Uploads, form: ReceivedForm, server: Server, name: str
-) -> None:
+async def receive(request: Request, form: ReceivedForm, limits: Limits, name: str) -> None:
     """Receive a body of either kind.
 
     Raises:
@@ -150,76 +145,15 @@ async def receive(
     kind = media_type(request)
     try:
         if kind == "multipart/form-data":
-            await receive_form(request, uploads.new_file, server.settings.limits, form)
+            await receive_form(request, limits, form)
         elif kind.startswith("image/") or kind == "application/octet-stream":
-            await receive_picture(request, uploads.new_file, name, form)
+            await receive_picture(request, name, form)
         else:
             raise wrong_media_type(request, "multipart/form-data, or a picture as image/*")
     except ClientDisconnect:
         raise of_status(499, "The connection ended early.") from None
     if not form.files:
         raise UsageError("No picture came: send it in the field 'picture'.")
-
-
-async def metadata_rows(form: ReceivedForm) -> list[Mapping[str, Any] | None]:
-    """Read the columns to keep with each picture.
-
-    Raises:
-        UsageError: They are none, or not for as many pictures as there are.
-    """
-    for field in form.fields:
-        if field != "metadata":
-            raise UsageError(
-                f"The form has a field {field!r:.40}: it may have 'picture' and 'metadata'."
-            )
-    if "metadata" not in form.fields:
-        return [None] * len(form.files)
-    found = await parsed(form.fields["metadata"])
-    if isinstance(found, dict):
-        found = [found] * len(form.files)
-    if not isinstance(found, list) or len(found) != len(form.files):
-        raise UsageError(
-            f"The field 'metadata' has to be an object, or a list of {len(form.files)} objects, "
-            "one for each picture."
-        )
-    for row in found:
-        require_columns(row)
-    return found
-
-
-def require_columns(row: Any) -> None:
-    """Refuse metadata that is no columns with plain values.
-
-    Raises:
-        UsageError: It is something else.
-    """
-    if row is None:
-        return
-    if not isinstance(row, dict):
-        raise UsageError("The metadata of a picture is an object of columns, or null.")
-    if len(row) > MOST_COLUMNS:
-        raise UsageError(
-            f"The metadata has {len(row)} columns, and {MOST_COLUMNS} are kept of a picture: "
-            "send fewer."
-        )
-    for column, value in row.items():
-        if not column.strip() or len(column) > LONGEST_COLUMN or not can_be_kept(value):
-            raise UsageError(
-                f"The column {column!r:.40} of the metadata cannot be kept: a column has a name, "
-                f"and a text of up to {LONGEST_VALUE} characters, a finite number of up to 64 "
-                "bits, true, false or null."
-            )
-
-
-def can_be_kept(value: Any) -> bool:
-    """Tell whether a catalog can keep a value, and a filter compare it."""
-    if isinstance(value, str):
-        return len(value) <= LONGEST_VALUE
-    if isinstance(value, float):
-        return math.isfinite(value)  # JSON's 1e999 is none
-    if isinstance(value, int):
-        return -LARGEST_WHOLE <= value < LARGEST_WHOLE
-    return value is None
 
 
 def none_usable(pictures: Sequence[Mapping[str, Any]], **extra: Any) -> Problem:
@@ -296,7 +230,6 @@ def updated(hosted: Hosted, handle: JobHandle) -> dict[str, Any]:
 
 def facts_of_report(report: UpdateReport) -> dict[str, Any]:
     """Tell what an update did; of files that cannot be used the first hundred."""
-    facts = asdict(report)
+    facts = {name: value for name, value in asdict(report).items() if name not in UNTOLD}
     skipped = facts.pop("skipped")
-    del facts["changes"]  # of whole sources there are none
     return {**facts, "skipped": len(skipped), "skipped_files": list(skipped[:MOST_SKIPPED])}

@@ -8,10 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from lookalike.encoders.cards import EncoderCard
-from lookalike.encoders.known import known_card, known_names
-from lookalike.encoders.loading import builtin_card
-from lookalike.encoders.weights.stored import size_on_disk
+from lookalike.encoders.listing import listed_encoders
 from lookalike.server.answers import json_answer
 from lookalike.server.openapi import answers
 from lookalike.server.schemas.examples import ENCODER_EXAMPLE
@@ -33,29 +30,14 @@ async def list_encoders(request: Request) -> Response:
 
 
 def listed(server: Server) -> list[dict[str, Any]]:
-    """Tell of each encoder."""
-    cards = [builtin_card(), *(known_card(name) for name in known_names())]
-    return [told(card, server) for card in cards]
+    """Tell of each encoder, and who uses it here."""
+    return [
+        {**one.to_dict(), "in_use_by": users(one.card.name, server)} for one in listed_encoders()
+    ]
 
 
-def told(card: EncoderCard, server: Server) -> dict[str, Any]:
-    """Turn an encoder's card into what JSON can hold."""
-    size_bytes = size_on_disk(card)
-    return {
-        "name": card.name,
-        "family": card.family,
-        "architecture": card.architecture,
-        "repository": card.repository,
-        "revision": card.revision,
-        "dim": card.dim,
-        "parameters": card.parameters,
-        "has_text": card.has_text,
-        "licence": card.licence,
-        "is_here": not card.repository or size_bytes > 0,
-        "size_bytes": size_bytes,
-        "in_use_by": [
-            name
-            for name, here in server.galleries.items()
-            if here.gallery.space.encoder == card.name
-        ],
-    }
+def users(encoder: str, server: Server) -> list[str]:
+    """Name the galleries that an encoder made."""
+    return [
+        name for name, here in server.galleries.items() if here.gallery.space.encoder == encoder
+    ]

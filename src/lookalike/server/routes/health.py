@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -57,8 +59,13 @@ async def readyz(request: Request) -> Response:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(request: Request) -> Response:
-    """Write what was counted and timed since the start."""
-    body, content_type = await run_in_threadpool(exposition, server_of(request))
+    """Write what was counted and timed since the start.
+
+    Numbers of a gallery are told to those only who may ask it; all others are of the
+    whole server.
+    """
+    seen = access_of(request.scope).galleries
+    body, content_type = await run_in_threadpool(exposition, server_of(request), seen)
     return Response(body, headers={"Content-Type": content_type})
 
 
@@ -76,8 +83,8 @@ def problems_of(server: Server) -> dict[str, str]:
     return problems
 
 
-def exposition(server: Server) -> tuple[bytes, str]:
-    """Look at the galleries, then write everything."""
+def exposition(server: Server, galleries: Collection[str] | None) -> tuple[bytes, str]:
+    """Look at the galleries, then write everything that is of them or of none."""
     not_ready = problems_of(server)
     for name, hosted in server.galleries.items():
         uploads = server.uploads.get(name)
@@ -88,4 +95,4 @@ def exposition(server: Server) -> tuple[bytes, str]:
         except LookalikeError:
             continue  # damaged since: its last numbers stay, and queries tell of it
     server.measures.jobs_are(server.jobs.counts())
-    return server.measures.exposition()
+    return server.measures.exposition(galleries)

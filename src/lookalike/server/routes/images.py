@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery, ImageRecord, parse_where
+from lookalike.ingest.removing import remove_images as take_out
 from lookalike.server.answers import json_answer
 from lookalike.server.leaving import while_there
 from lookalike.server.pictures.headers import (
@@ -35,7 +36,6 @@ from lookalike.server.pictures.thumbnails import SIDES, fitting_side
 from lookalike.server.problems import Problem
 from lookalike.server.state import HostedGallery, server_of
 from lookalike.server.telling import image_facts
-from lookalike.server.uploads.places import remove_pictures
 
 __all__ = ["LARGEST_ID", "router"]
 
@@ -193,7 +193,7 @@ async def show_thumbnail(
         if is_known(request.headers, tag=tag):
             return Response(status_code=304, headers=headers)
     thumbnails = pictures_of(request).thumbnails
-    found = thumbnails.kept(record, fitted)
+    found = thumbnails.kept(gallery, record, fitted)
     if found is None:
         found = await while_there(request, thumbnails.made(gallery, record, fitted))
     if not found.is_as_indexed:
@@ -301,10 +301,10 @@ async def removed_from(request: Request, hosted: Any, image_ids: list[int]) -> l
     gallery: Gallery = hosted.gallery
 
     def remove() -> list[int]:
-        known = list(gallery.images_by_id(image_ids))
+        known = gallery.images_by_id(image_ids)
         if known:
-            remove_pictures(gallery, known)
-        return known
+            take_out(gallery, list(known.values()))
+        return list(known)
 
     removed: list[int] = await server_of(request).jobs.run_now(hosted.name, "remove", remove)
     return removed

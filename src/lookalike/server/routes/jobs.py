@@ -12,6 +12,7 @@ from lookalike.server.answers import json_answer
 from lookalike.server.jobs import STATES, Event, Job
 from lookalike.server.jobs.streaming import EventStream
 from lookalike.server.problems import Problem
+from lookalike.server.schemas.examples import JOB_EXAMPLE
 from lookalike.server.state import HostedGallery, server_of
 
 __all__ = ["router"]
@@ -27,21 +28,6 @@ LastEventId = Annotated[
     Header(alias="Last-Event-ID", description="What browsers send when they come back."),
 ]
 
-JOB_EXAMPLE = {
-    "job_id": "9f86d081884c7d65",
-    "gallery": "photos",
-    "kind": "add",
-    "state": "running",
-    "done": 12,
-    "total": 40,
-    "note": "",
-    "created": "2026-05-04T10:00:00.000Z",
-    "started": "2026-05-04T10:00:00.004Z",
-    "ended": None,
-    "is_unwanted": False,
-    "result": None,
-    "error": None,
-}
 STREAM_EXAMPLE = 'retry: 2000\n\nid: 5f0c1a2b-7\nevent: job\ndata: {"job_id": ...}\n\n'
 JOB_ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
@@ -63,8 +49,9 @@ def job_named(request: Request, job_id: JobId) -> Job:
     Raises:
         Problem: There is none.
     """
-    job = server_of(request).jobs.job(job_id)
-    if job is None:
+    server = server_of(request)
+    job = server.jobs.job(job_id)
+    if job is None or job.gallery not in server.galleries:
         raise no_such_job(job_id)
     return job
 
@@ -94,7 +81,9 @@ def list_jobs(
 
     What became of each single picture or file is told by the job itself.
     """
-    jobs = server_of(request).jobs.jobs(gallery=gallery, state=state)
+    server = server_of(request)
+    known = server.jobs.jobs(gallery=gallery, state=state)
+    jobs = [job for job in known if job.gallery in server.galleries]
     return json_answer({"jobs": [in_short(job) for job in jobs[:limit]]})
 
 

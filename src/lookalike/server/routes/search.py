@@ -49,6 +49,8 @@ router = APIRouter(tags=["search"])
 MOST_QUERIES = 100
 # Of all queries of a batch, as a multiple of what one may ask for.
 BATCH_HITS = 10
+# Of all queries of a batch.
+MOST_EMBEDDINGS = 1000
 
 PICTURE = re.compile(r"image/[a-z0-9.+*-]+|application/octet-stream")
 WANTED = "application/json, multipart/form-data, or a picture as image/jpeg and the like"
@@ -69,7 +71,6 @@ async def search_get(
     Several `image_id` and `text` are added up; those of `minus_id` and `minus_text` are
     taken away.
     """
-    require_once(request, {"image_id", "text", "minus_id", "minus_text"})
     return await answered(request, here, await asked_of(options.told(), asker_of(request)))
 
 
@@ -102,7 +103,6 @@ async def search(
     elif kind == "multipart/form-data":
         asked = await asked_by_form(request, options, asker)
     elif PICTURE.fullmatch(kind):
-        require_once(request)
         upload = await read_picture(request, asker.limits)
         asked = await asked_of(options.told(), asker, [upload])
     else:
@@ -124,7 +124,6 @@ async def search_batch(request: Request, here: HostedGallery) -> Response:
 
     A query that cannot be answered gets a problem in its place.
     """
-    require_no_options(request)
     queries = queries_of(await read_json(request))
     require_few_pictures(queries, asker_of(request))
     found = await asyncio.gather(
@@ -141,16 +140,22 @@ async def answered(request: Request, here: HostedGallery, asked: Asked) -> Respo
 
 async def told_of(request: Request, here: HostedGallery, asked: Asked) -> dict[str, Any]:
     """Ask, and tell the page that was wanted."""
-    max_k = server_of(request).settings.limits.max_k
     if not is_local(request):
-        found = await here.search(asked.query, asked.params)
-        return answer_facts(asked, found, max_k=max_k)
+        return await page_of(request, here, asked)
     # This machine's own command line prints what was asked as it would ask it itself: for
     # no more hits than there are images.
     most = max(1, await asyncio.to_thread(len, here.gallery))
     asked = replace(asked, query=replace(asked.query, k=min(asked.query.k, most)))
-    facts = answer_facts(asked, await here.search(asked.query, asked.params), max_k=max_k)
-    return {**facts, "asked": asked.query.to_dict()}
+    return {**await page_of(request, here, asked), "asked": asked.query.to_dict()}
+
+
+async def page_of(request: Request, here: HostedGallery, asked: Asked) -> dict[str, Any]:
+    """Ask, and tell the page of hits, with what was searched with where that is wanted."""
+    found = await here.search(asked.query, asked.params)
+    facts = answer_facts(asked, found, max_k=server_of(request).settings.limits.max_k)
+    if asked.with_embeddings:
+        facts["embeddings"] = [row.tolist() for row in found.embeddings]
+    return facts
 
 
 async def told_together(
@@ -188,7 +193,6 @@ async def asked_by_form(request: Request, options: PictureOptions, asker: Asker)
             "The form has no picture: send one or more in the field 'picture', or a query as "
             "JSON in the field 'query'."
         )
-    require_once(request)
     return await asked_of(options.told(), asker, uploads)
 
 
@@ -204,14 +208,6 @@ def require_no_options(request: Request) -> None:
         raise UsageError(
             f"{name!r:.60} stands in the address, and the query is JSON: write it there."
         )
-
-
-def require_once(request: Request, lists: set[str] | frozenset[str] = frozenset()) -> None:
-    """Refuse an option that is there twice: one of the two would be ignored."""
-    given = [name for name, _ in request.query_params.multi_items() if name not in lists]
-    for name in given:
-        if given.count(name) > 1:
-            raise UsageError(f"{name!r:.60} stands in the address twice: give it once.")
 
 
 def queries_of(told: Any) -> list[Any]:
@@ -250,6 +246,12 @@ def require_few_pictures(queries: list[Any], asker: Asker) -> None:
 
 def require_few_hits(found: list[Asked], asker: Asker) -> None:
     """Refuse an answer that would be longer than anybody reads at once."""
+    embeddings = sum(len(asked.query.items) for asked in found if asked.with_embeddings)
+    if embeddings > MOST_EMBEDDINGS:
+        raise UsageError(
+            f"The batch asks for {embeddings} embeddings, and {MOST_EMBEDDINGS} are told at a "
+            "time: ask for fewer."
+        )
     hits = sum(asked.query.k for asked in found)
     most = BATCH_HITS * asker.limits.max_k
     if hits > most:

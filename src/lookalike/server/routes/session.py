@@ -16,6 +16,7 @@ from lookalike.server.safety.access import (
     UNKNOWN_TOKEN,
     Doorkeeper,
     access_of,
+    no_gallery,
     port_of,
     session_cookie,
 )
@@ -52,7 +53,8 @@ class SignIn(BaseModel):
 
 BODY = body_of("The token.", json=form(SignIn))
 NO_TOKEN: dict[int | str, dict[str, Any]] = {
-    401: {"description": "The token is not known (problem+json)."}
+    401: {"description": "The token is not known (problem+json)."},
+    403: {"description": "The token is for no gallery of this server (problem+json)."},
 }
 
 
@@ -83,8 +85,10 @@ async def sign_in(request: Request) -> Response:
     if entry is None:
         keeper.charge(request.scope)
         raise of_status(401, UNKNOWN_TOKEN)
-    end_session(request, keeper)
     access = keeper.allowed(entry)
+    if access.has_none:
+        raise no_gallery(access)
+    end_session(request, keeper)
     answer = json_answer(told(keeper, access.name, can_read=True, can_write=access.can_write))
     answer.set_cookie(
         cookie_name(port_of(request.scope)),

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lookalike.server.problems import answer_of, of_status, problem_answer
+from lookalike.server.problems import Problem, answer_of, of_status, problem_answer
 from lookalike.server.safety.rate import DEFAULT_RATE, Buckets, address_key, retry_after
 from lookalike.server.safety.sessions import Sessions, cookie_name, cookie_of
 from lookalike.server.safety.stopping import STREAMS
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
     from lookalike.server.settings import ServerSettings
 
-__all__ = ["ACCESS", "Access", "Doorkeeper", "Keeping", "access_of", "client_of", "header_of"]
+__all__ = [
+    "ACCESS",
+    "Access",
+    "Doorkeeper",
+    "Keeping",
+    "access_of",
+    "client_of",
+    "header_of",
+    "no_gallery",
+]
 
 # Where the layers leave what they found out.
 ACCESS = "lookalike.access"
@@ -54,12 +63,19 @@ class Access:
         can_write: Whether changes are allowed.
         is_local: Whether it is the command line of the server's own user, which may
             name files of this machine.
+        galleries: The names of those that are there for the asker; None for all.
     """
 
     name: str = ""
     can_read: bool = True
     can_write: bool = True
     is_local: bool = False
+    galleries: frozenset[str] | None = None
+
+    @property
+    def has_none(self) -> bool:
+        """Whether no gallery is there for the asker."""
+        return self.galleries is not None and not self.galleries
 
 
 NOBODY = Access(can_read=False, can_write=False)
@@ -81,6 +97,7 @@ class Doorkeeper:
     def __init__(self, settings: ServerSettings) -> None:
         self._local_token = settings.local_token
         self._is_writable = not settings.read_only
+        self._served = frozenset(settings.galleries)
         self.tokens = None if settings.tokens_file is None else TokenFile(settings.tokens_file)
         self.sessions = Sessions()
         rate = settings.rate
@@ -110,7 +127,9 @@ class Doorkeeper:
 
     def allowed(self, entry: TokenEntry) -> Access:
         """Say what a token allows."""
-        return Access(entry.name, can_write=entry.can_write and self._is_writable)
+        can_write = entry.can_write and self._is_writable
+        bound = None if entry.galleries is None else self._served.intersection(entry.galleries)
+        return Access(entry.name, can_write=can_write, galleries=bound)
 
     def charge(self, scope: Scope) -> None:
         """Let a wrong token cost more than another request."""
@@ -129,7 +148,7 @@ class Doorkeeper:
         if digest is None or self.tokens is None:
             return None
         # Looked up each time: a session ends with its token.
-        return next((entry for entry in self.tokens.current() if entry.sha256 == digest), None)
+        return self.tokens.with_digest(digest)
 
 
 class Keeping:
@@ -152,11 +171,11 @@ class Keeping:
         access = scope[ACCESS] = self._keeper.identify(scope)
         refusal = self._too_often(scope, access) or self._refusal(scope, access)
         if self._keeper.needs_token and scope["path"].endswith(STREAMS):
-            send = self._while_known(scope, send)
+            send = self._while_known(scope, access, send)
         await (self._app if refusal is None else refusal)(scope, receive, send)
 
-    def _while_known(self, scope: Scope, send: Send) -> Send:
-        """Let a stream go on for as long as its asker would be let in anew."""
+    def _while_known(self, scope: Scope, access: Access, send: Send) -> Send:
+        """Let a stream go on for as long as its asker would be let in anew, to the same."""
         is_over = False
 
         async def passed(message: Message) -> None:
@@ -164,7 +183,8 @@ class Keeping:
             if is_over:
                 return
             if message["type"] == "http.response.body":
-                is_over = not self._keeper.identify(scope).can_read
+                now = self._keeper.identify(scope)
+                is_over = not now.can_read or now.galleries != access.galleries
             await send({"type": "http.response.body", "body": b""} if is_over else message)
 
         return passed
@@ -194,6 +214,8 @@ class Keeping:
             return None
         if not access.can_read:
             return self._unknown(scope)
+        if access.has_none:
+            return answer_of(no_gallery(access))
         if access.can_write or is_reading(scope["method"], scope["path"]):
             return None
         if not self._keeper.is_writable:
@@ -216,6 +238,18 @@ class Keeping:
         )
         challenge = 'Bearer realm="lookalike"' + (', error="invalid_token"' if is_wrong else "")
         return answer_of(of_status(401, said, {"WWW-Authenticate": challenge}))
+
+
+def no_gallery(access: Access) -> Problem:
+    """Say that a token is for galleries that are not served here."""
+    return Problem(
+        403,
+        "The token is for no gallery of this server",
+        f"The token {access.name!r} is for other galleries than those that are served here: ask "
+        "who runs the server for another.",
+        slug="no-gallery",
+        error="AccessDenied",
+    )
 
 
 def asker_of(scope: Scope, access: Access) -> str:

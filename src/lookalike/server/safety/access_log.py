@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lookalike.server.measuring import route_of
 from lookalike.server.safety.access import access_of, client_of
@@ -62,23 +62,33 @@ class AccessLog:
         try:
             await self._app(scope, receive, counted)
         finally:
-            ms = 1000 * (time.perf_counter() - begun)
-            asker = access_of(scope).name or "-"
-            route = shown_route(scope)
-            # No status: the asker went away before there was an answer.
-            told = status or "gone"
-            method = scope["method"] if METHOD.fullmatch(scope["method"]) else "OTHER"
-            logger.info(
-                "%s %s %s %s %s %.1f ms %d bytes",
-                shown_client(scope),
-                asker,
-                method,
-                route,
-                told,
-                ms,
-                sent,
-                extra={"is_small": route.endswith(SMALL) and status < FAILED},
-            )
+            write_line(scope, status, sent, seconds=time.perf_counter() - begun)
+
+
+def write_line(scope: Scope, status: int, sent: int, *, seconds: float) -> None:
+    """Log a request as a line, with the same facts beside it for those who write JSON."""
+    facts: dict[str, Any] = {
+        "client": shown_client(scope),
+        "token": access_of(scope).name or None,
+        "method": scope["method"] if METHOD.fullmatch(scope["method"]) else "OTHER",
+        "route": shown_route(scope),
+        # None: the asker went away before there was an answer.
+        "status": status or None,
+        "duration_ms": round(1000 * seconds, 1),
+        "bytes": sent,
+    }
+    is_small = (facts["route"] or "").endswith(SMALL) and status < FAILED
+    logger.info(
+        "%s %s %s %s %s %.1f ms %d bytes",
+        facts["client"] or "-",
+        facts["token"] or "-",
+        facts["method"],
+        facts["route"] or "-",
+        facts["status"] or "gone",
+        facts["duration_ms"],
+        sent,
+        extra={"is_small": is_small, "facts": facts},
+    )
 
 
 def is_worth_showing(record: logging.LogRecord) -> bool:
@@ -86,13 +96,13 @@ def is_worth_showing(record: logging.LogRecord) -> bool:
     return not getattr(record, "is_small", False)
 
 
-def shown_client(scope: Scope) -> str:
+def shown_client(scope: Scope) -> str | None:
     """Write the address whose rate counts; a proxy may have been told anything."""
     address = client_of(scope)
-    return address if ADDRESS.fullmatch(address) else "-"
+    return address if ADDRESS.fullmatch(address) else None
 
 
-def shown_route(scope: Scope) -> str:
+def shown_route(scope: Scope) -> str | None:
     """Write the route that answered, with the names and numbers that stood in its path."""
     given = scope.get("path_params", {})
 
@@ -101,4 +111,4 @@ def shown_route(scope: Scope) -> str:
         is_shown = PLAIN.fullmatch(value) and not FREE.fullmatch(place[0])
         return value if is_shown else place[0]
 
-    return PLACEHOLDER.sub(filled, route_of(scope) or "-")
+    return PLACEHOLDER.sub(filled, route_of(scope)) or None

@@ -1,6 +1,9 @@
 """Tokens: random, shown once, kept as SHA-256 in a file of the owner's alone.
 
 Only the standard library is imported, and the lock.
+
+Version 2 of the file keeps the tokens that are bound to galleries in a list of their own:
+a program that knows version 1 alone does not see them, and so lets them in nowhere.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import re
 import secrets
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -22,12 +25,14 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.errors import UsageError
+from lookalike.server.settings import GALLERY_NAME, require_gallery_name
 
 __all__ = ["SCOPES", "TokenEntry", "TokenFile", "default_token_file"]
 
 logger = logging.getLogger(__name__)
 
 SCOPES = ("read", "write")
+VERSION = 2
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -46,12 +51,14 @@ class TokenEntry:
         scope: ``read``, or ``write``, which reads as well.
         sha256: Of the token: the token itself is nowhere.
         created: When, in UTC.
+        galleries: The names of those it is for; None for all.
     """
 
     name: str
     scope: str
     sha256: str
     created: str
+    galleries: tuple[str, ...] | None = None
 
     @property
     def can_write(self) -> bool:
@@ -67,7 +74,8 @@ class TokenFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.realpath(path))
+        # A link is followed anew each time: it may lead elsewhere tomorrow.
+        self.path = Path(os.path.abspath(path))
         self._seen: tuple[int, ...] | None = None
         self._entries: tuple[TokenEntry, ...] = ()
 
@@ -82,7 +90,8 @@ class TokenFile:
             with open(self.path, encoding="utf-8") as stream:
                 self._require_own(os.fstat(stream.fileno()))
                 told = json.load(stream)
-            return tuple(entry_of(item) for item in told["tokens"])
+            self._require_known(told.get("version", 1))
+            return entries_of(told)
         except FileNotFoundError:
             return ()
         except OSError as error:
@@ -90,7 +99,7 @@ class TokenFile:
                 f"The tokens in {self.path} cannot be read ({error.strerror}): see to its "
                 "permissions, or name another file."
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(
                 f"{self.path} is no file of tokens, or it is damaged: move it away and make the "
                 "tokens anew with 'lookalike tokens add NAME'."
@@ -102,9 +111,19 @@ class TokenFile:
                 f"Others may write to {self.path}, and so let themselves in: run chmod 600 on it."
             )
 
+    def _require_known(self, version: Any) -> None:
+        if not version <= VERSION:  # nor what is no number, which JSON of Python's knows
+            raise UsageError(
+                f"A newer Lookalike wrote {self.path}, and this one cannot tell what its tokens "
+                "allow: use the newer one, or name another file."
+            )
+
     def find(self, token: str) -> TokenEntry | None:
         """Find the entry of a token; how long that takes does not tell how near it was."""
-        digest = digest_of(token)
+        return self.with_digest(digest_of(token))
+
+    def with_digest(self, digest: str) -> TokenEntry | None:
+        """Find the entry of a token by what is kept of it."""
         found = None
         for entry in self.current():
             if hmac.compare_digest(entry.sha256, digest):
@@ -130,15 +149,20 @@ class TokenFile:
             return ()
         return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_mode
 
-    def add(self, name: str, scope: str) -> str:
+    def add(self, name: str, scope: str, *, galleries: Iterable[str] = ()) -> str:
         """Make a token.
+
+        Args:
+            name: Who has it.
+            scope: One of ``SCOPES``.
+            galleries: The names of those it is for; none for all.
 
         Returns:
             The token, which nobody can tell again.
 
         Raises:
-            UsageError: The name makes no sense or is taken, there is no such scope, or
-                the file cannot be written.
+            UsageError: The name makes no sense or is taken, there is no such scope, no
+                gallery can have such a name, or the file cannot be written.
         """
         if not NAME.fullmatch(name):
             raise UsageError(
@@ -147,6 +171,9 @@ class TokenFile:
             )
         if scope not in SCOPES:
             raise UsageError(f"There is no scope {scope!r}: it is read or write.")
+        bound = tuple(dict.fromkeys(galleries)) or None
+        for gallery in bound or ():
+            require_gallery_name(gallery)
         token = BEGINNING + secrets.token_urlsafe(TOKEN_BYTES)
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         with self._locked():
@@ -155,7 +182,7 @@ class TokenFile:
                 raise UsageError(
                     f"There is a token {name!r} already: remove it first, or take another name."
                 )
-            self._write((*entries, TokenEntry(name, scope, digest_of(token), now)))
+            self._write((*entries, TokenEntry(name, scope, digest_of(token), now, bound)))
         return token
 
     def remove(self, name: str) -> TokenEntry:
@@ -174,16 +201,18 @@ class TokenFile:
                     if entries
                     else f"There is no token {name!r}: {self.path} holds none."
                 )
-            self._write(tuple(entry for entry in entries if entry is not gone))
+            # Of a file that was written by hand, all of the name.
+            self._write(tuple(entry for entry in entries if entry.name != name))
         return gone
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
-        lock = FileLock(f"{self.path}.lock", timeout=LOCK_S, mode=0o600)
+        file = Path(os.path.realpath(self.path))
+        lock = FileLock(f"{file}.lock", timeout=LOCK_S, mode=0o600)
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
             raise UsageError(
@@ -197,8 +226,9 @@ class TokenFile:
             lock.release()
 
     def _write(self, entries: tuple[TokenEntry, ...]) -> None:
-        told = {"version": 1, "tokens": [asdict(entry) for entry in entries]}
-        part = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
+        told = told_of(entries)
+        file = Path(os.path.realpath(self.path))
+        part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
         try:
             # Nobody else's from its first moment on.
             handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -206,7 +236,7 @@ class TokenFile:
                 stream.write(json.dumps(told, indent=1) + "\n")
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(part, self.path)
+            os.replace(part, file)
         except OSError as error:
             part.unlink(missing_ok=True)
             raise self._not_written(error) from error
@@ -218,13 +248,42 @@ class TokenFile:
         )
 
 
+def told_of(entries: Iterable[TokenEntry]) -> dict[str, Any]:
+    """Write entries; where none is bound, as version 1 did."""
+    free, bound = [], []
+    for entry in entries:
+        told = asdict(entry)
+        if entry.galleries is None:
+            del told["galleries"]
+            free.append(told)
+        else:
+            bound.append(told)
+    if not bound:
+        return {"version": 1, "tokens": free}
+    return {"version": VERSION, "tokens": free, "bound": bound}
+
+
+def entries_of(told: Any) -> tuple[TokenEntry, ...]:
+    """Read entries, in the order in which they were made.
+
+    Raises:
+        ValueError: They are none; so are KeyError, TypeError and AttributeError.
+    """
+    free = [entry_of(item) for item in told["tokens"]]
+    bound = [entry_of(item) for item in told.get("bound", ())]
+    if any(entry.galleries is None for entry in bound):
+        raise ValueError("a bound token names no galleries")
+    return tuple(sorted((*free, *bound), key=lambda entry: entry.created))
+
+
 def entry_of(told: Any) -> TokenEntry:
     """Read an entry.
 
     Raises:
         ValueError: It is none; so are KeyError and TypeError.
     """
-    entry = TokenEntry(told["name"], told["scope"], told["sha256"], told["created"])
+    galleries = galleries_of(told["galleries"]) if "galleries" in told else None
+    entry = TokenEntry(told["name"], told["scope"], told["sha256"], told["created"], galleries)
     is_sound = (
         isinstance(entry.name, str)
         and isinstance(entry.created, str)
@@ -235,6 +294,17 @@ def entry_of(told: Any) -> TokenEntry:
     if not is_sound:
         raise ValueError("it is no entry of a token")
     return entry
+
+
+def galleries_of(told: Any) -> tuple[str, ...]:
+    """Read which galleries an entry is for.
+
+    Raises:
+        ValueError: They are none; so is TypeError.
+    """
+    if not (told and isinstance(told, list) and all(GALLERY_NAME.fullmatch(name) for name in told)):
+        raise ValueError("these are no names of galleries")
+    return tuple(told)
 
 
 def digest_of(token: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lookalike.server.schemas.examples import RECORD_EXAMPLE
+from lookalike.server.schemas.examples import JOB_EXAMPLE, RECORD_EXAMPLE
 from lookalike.server.schemas.pictures import (
     AliveFacts,
     EmbeddingFacts,
@@ -40,22 +40,6 @@ FORMS: dict[str, Any] = {
     "readyz": ReadyFacts,
 }
 
-JOB_EXAMPLE: dict[str, Any] = {
-    "job_id": "9f86d081884c7d65",
-    "gallery": "photos",
-    "kind": "map",
-    "state": "waiting",
-    "done": None,
-    "total": None,
-    "note": "",
-    "created": "2026-05-04T10:00:00.000Z",
-    "started": None,
-    "ended": None,
-    "is_unwanted": False,
-    "result": None,
-    "error": None,
-}
-
 MAP_EXAMPLE: dict[str, Any] = {
     "format": 1,
     "title": "photos",
@@ -85,6 +69,15 @@ MAP_EXAMPLE: dict[str, Any] = {
     "stale": {"added": 0, "removed": 0, "changed": 0, "total": 0, "gone": []},
 }
 
+WAITING_EXAMPLE: dict[str, Any] = {
+    **JOB_EXAMPLE,
+    "kind": "map",
+    "state": "waiting",
+    "done": 0,
+    "total": None,
+    "started": None,
+}
+
 EXAMPLES: dict[str, Any] = {
     "list_images": {"images": [RECORD_EXAMPLE], "next_after": 17},
     "show_image": RECORD_EXAMPLE,
@@ -97,7 +90,7 @@ EXAMPLES: dict[str, Any] = {
         "embedding": [0.6, 0.8],
     },
     "show_map": MAP_EXAMPLE,
-    "make_map": JOB_EXAMPLE,
+    "make_map": WAITING_EXAMPLE,
     "healthz": {"status": "alive"},
     "readyz": {"status": "ready", "galleries": ["photos"]},
     "session": {"needs_token": True, "name": "page", "can_read": True, "can_write": False},
@@ -187,6 +180,7 @@ PARAMETERS: dict[str, Any] = {
     "state": "running",
     "v": "0b5ac8f9a2cf4fbe6d7e1a5c93a2f9d1",
     "wait": 10,
+    "with_embeddings": True,
 }
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "GALLERY_ENTRY_EXAMPLE",
     "GALLERY_EXAMPLE",
     "HIT_EXAMPLE",
+    "JOB_EXAMPLE",
     "PROBLEM_EXAMPLE",
     "QUERY_EXAMPLES",
     "RECORD_EXAMPLE",
@@ -91,7 +92,11 @@ FORM_EXAMPLES: dict[str, Any] = {
     "a picture and a query": {
         "picture": ["(the bytes of a picture)"],
         "query": '{"parts": [{"upload": 0, "region": "10%,20%,50%,50%"}], "k": 20}',
-    }
+    },
+    "a picture that is asked with again": {
+        "picture": ["(the bytes of a picture)"],
+        "query": '{"parts": [{"upload": 0}], "with_embeddings": true}',
+    },
 }
 
 BATCH_EXAMPLES: dict[str, Any] = {
@@ -172,4 +177,20 @@ ENCODER_EXAMPLE: dict[str, Any] = {
     "is_here": True,
     "size_bytes": 2400000,
     "in_use_by": ["photos"],
+}
+
+JOB_EXAMPLE: dict[str, Any] = {
+    "job_id": "9f86d081884c7d65",
+    "gallery": "photos",
+    "kind": "add",
+    "state": "running",
+    "done": 12,
+    "total": 40,
+    "note": "",
+    "created": "2026-05-04T10:00:00.000Z",
+    "started": "2026-05-04T10:00:00.004Z",
+    "ended": None,
+    "is_unwanted": False,
+    "result": None,
+    "error": None,
 }

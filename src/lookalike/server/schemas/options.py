@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 __all__ = ["PictureOptions", "SimpleOptions"]
 
@@ -20,8 +20,6 @@ PARAMS = ("nprobe", "ef_search", "k_factor")
 
 class SearchOptions(BaseModel):
     """What may be said of any search. Bounds are told here and checked by ``Query``."""
-
-    model_config = ConfigDict(extra="forbid")
 
     k: int = Field(10, description="Hits of a page.", examples=[10])
     offset: int = Field(0, description="Hits before the page.", examples=[0])
@@ -41,6 +39,9 @@ class SearchOptions(BaseModel):
     nprobe: int | None = Field(None, description="Lists that the index looks into.")
     ef_search: int | None = Field(None, description="Candidates of the index's graph.")
     k_factor: float | None = Field(None, description="Candidates scored again, for each hit.")
+    with_embeddings: bool = Field(
+        False, description="Tell the embedding of each part, to ask with it again."
+    )
 
     def told(self) -> dict[str, Any]:
         """Write what was said as a query does."""

@@ -75,7 +75,10 @@ class JobFacts(BaseModel):
     started: str | None
     ended: str | None
     is_unwanted: bool = Field(description="Whether it was asked to stop.")
-    result: dict[str, Any] | None
+    result: dict[str, Any] | None = Field(
+        description="What came of it. The path of an added picture is relative to the gallery's "
+        "uploads (a hit's path is absolute), and null where nothing was kept."
+    )
     error: dict[str, Any] | None = Field(description="Its problem, where it failed.")
 
 

@@ -91,6 +91,9 @@ class QueryBody(BaseModel):
     group_by: str | None = Field(None, description="Only the best of each value of a column.")
     feedback: FeedbackBody | None = None
     params: ParamsBody | None = None
+    with_embeddings: bool = Field(
+        False, description="Tell the embedding of each part, to ask with it again."
+    )
 
 
 class FormBody(BaseModel):
@@ -171,6 +174,9 @@ class SearchAnswer(BaseModel):
     plan: PlanFacts | None
     seconds: dict[str, float] = Field(description="How long each stage took.")
     generation: int | None = Field(description="The state of the gallery that was searched.")
+    embeddings: list[list[float]] | None = Field(
+        None, description="Of each part, in their order, where they were asked for."
+    )
 
 
 class BatchAnswer(BaseModel):

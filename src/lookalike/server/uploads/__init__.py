@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from lookalike.gallery.uploads import uploads_folder
 from lookalike.server.uploads.desk import Uploads
-from lookalike.server.uploads.outcomes import Outcome
-from lookalike.server.uploads.places import remove_pictures, uploads_folder
+from lookalike.server.uploads.uploaded import UploadedPicture
 
-__all__ = ["Outcome", "Uploads", "remove_pictures", "uploads_folder"]
+__all__ = ["UploadedPicture", "Uploads", "uploads_folder"]

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from lookalike.encoders import Encoder
 from lookalike.errors import ImageNotInGallery, ImageOutOfReach, ImageUnreadable
 from lookalike.gallery import Gallery, ImageRecord
-from lookalike.ingest import MetadataTable, Progress, UpdateReport, update_paths
-from lookalike.server.jobs.board import facts_of
-from lookalike.server.uploads.outcomes import Outcome, Waiting
-from lookalike.server.uploads.places import (
-    discard,
-    forget_skipped,
-    metadata_file,
-    remove_pictures,
-    uploads_folder,
-    uploads_source,
-)
+from lookalike.gallery.uploads import discard, metadata_file, uploads_folder, uploads_source
+from lookalike.ingest import MetadataTable, Progress, UpdateReport, remove_images, update_paths
+from lookalike.server.problems import facts_of
+from lookalike.server.uploads.places import forget_skipped
+from lookalike.server.uploads.uploaded import KeptFile, UploadedPicture
 
-__all__ = ["Submission", "add_uploads", "image_at", "intact_copy"]
+__all__ = ["add_uploads", "image_at", "intact_copy"]
 
 # Of a picture with more copies than these, none of which is as the gallery saw it,
 # another one is kept.
@@ -31,27 +25,14 @@ MOST_COPIES = 20
 Listener = Callable[[Progress], None]
 
 
-@dataclass(slots=True)
-class Submission:
-    """The pictures of one request.
-
-    Attributes:
-        outcomes: What became of each, in the order in which they came.
-        waiting: Those that lie among the uploads, by their place in that order.
-    """
-
-    outcomes: list[Outcome]
-    waiting: dict[int, Waiting]
-
-
 def add_uploads(
     gallery: Gallery,
     encoder: Encoder,
-    submissions: Sequence[Submission],
+    requests: Sequence[Sequence[UploadedPicture]],
     *,
     on_progress: Listener | None = None,
-) -> None:
-    """Add what waits, and note in the submissions what became of it.
+) -> list[list[UploadedPicture]]:
+    """Add what waits of the pictures of some requests, and say what became of each.
 
     Can be tried again after any failure, and after a kill at any moment: no file is
     deleted before what makes it needless is on the disk.
@@ -60,17 +41,17 @@ def add_uploads(
         GalleryLocked: Another process is writing; nothing was done.
         StorageFull: Nothing is lost: the files stay where they are.
     """
-    waiting = [item for submission in submissions for item in submission.waiting.values()]
-    adding = Adding(gallery, waiting)
+    files = [file for sent in requests for picture in sent if (file := picture.to_add)]
+    adding = Adding(gallery, files)
     report = adding.run(encoder, on_progress)
     adding.describe()
     refusals = adding.refusals(report)
-    for submission in submissions:
-        for place, item in submission.waiting.items():
-            outcome = submission.outcomes[place]
-            submission.outcomes[place] = adding.settled(outcome, item, refusals)
-            adding.clear(item, submission.outcomes[place])
+    settled = [[adding.settled(picture, refusals) for picture in sent] for sent in requests]
+    for before, after in zip(chain(*requests), chain(*settled), strict=True):
+        if before.to_add is not None:
+            adding.clear(before.to_add, after.status)
     adding.forget(refusals)
+    return settled
 
 
 class Adding:
@@ -78,18 +59,18 @@ class Adding:
 
     Args:
         gallery: Where to.
-        waiting: Files among its uploads.
+        files: Of its uploads, that are to become images.
     """
 
-    def __init__(self, gallery: Gallery, waiting: Sequence[Waiting]) -> None:
+    def __init__(self, gallery: Gallery, files: Sequence[KeptFile]) -> None:
         self._gallery = gallery
         self._known: dict[str, int] = {}
-        self._firsts: dict[str, Waiting] = {}
+        self._firsts: dict[str, KeptFile] = {}
         # Somebody may have brought all sources up to date before we came to them: two
         # copies among them must not both give way, each to the other.
-        found = (image_at(gallery, item.path) for item in waiting)
+        found = (image_at(gallery, item.path) for item in files)
         own = {image.image_id for image in found if image is not None}
-        for item in waiting:
+        for item in files:
             known = intact_copy(gallery, item.content_hash, besides=own)
             if known is not None:
                 self._known[item.path] = known
@@ -146,32 +127,35 @@ class Adding:
         return refusals
 
     def settled(
-        self, outcome: Outcome, item: Waiting, refusals: Mapping[str, ImageUnreadable]
-    ) -> Outcome:
+        self, picture: UploadedPicture, refusals: Mapping[str, ImageUnreadable]
+    ) -> UploadedPicture:
         """Say what became of one picture."""
+        item = picture.to_add
+        if item is None:
+            return picture
         if item.path in self._known:
-            return outcome.known_as(self._known[item.path])
+            return picture.known_as(self._known[item.path])
         first = self._firsts[item.content_hash]
         image = self._images.get(first.path)
         if image is None:
             error = refusals.get(first.path) or ImageOutOfReach("It went away.")
             is_kept = isinstance(error, ImageOutOfReach)
-            return (outcome.kept if is_kept else outcome.refused)(facts_of(error))
+            return (picture.delayed if is_kept else picture.refused)(facts_of(error))
         is_first = item.path == first.path
-        return outcome.added_as(image.image_id) if is_first else outcome.known_as(image.image_id)
+        return picture.added_as(image.image_id) if is_first else picture.known_as(image.image_id)
 
-    def clear(self, item: Waiting, outcome: Outcome) -> None:
+    def clear(self, item: KeptFile, status: str) -> None:
         """Delete what is no longer needed of a picture whose lot is decided."""
         file = uploads_folder(self._gallery) / item.path
-        if outcome.status == "added":
+        if status == "added":
             metadata_file(file).unlink(missing_ok=True)
-        elif outcome.status != "waiting":
+        elif status != "waiting":
             # Somebody who brought all sources up to date may have added a copy before us.
             image = image_at(self._gallery, item.path)
             if image is None:
                 discard(file)
             else:
-                remove_pictures(self._gallery, [image.image_id])
+                remove_images(self._gallery, [image])
 
     def forget(self, refusals: Mapping[str, ImageUnreadable]) -> None:
         """Forget that there were files which could not be read: they have been deleted."""

@@ -9,15 +9,17 @@ import shutil
 import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
+from itertools import chain, count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from lookalike.errors import GalleryReadOnly
 from lookalike.gallery import Gallery
 from lookalike.gallery.failures import writing
 from lookalike.gallery.segments import flush_folder
-from lookalike.server.uploads.names import spellings
-from lookalike.server.uploads.places import uploads_folder
+from lookalike.gallery.uploads import is_own, uploads_folder
+from lookalike.server.pictures.names import numbered
 
 __all__ = ["Inbox"]
 
@@ -51,6 +53,7 @@ class Inbox:
         Raises:
             GalleryReadOnly, StorageFull: It cannot be made.
         """
+        self._require_own(self._uploads)
         with self._opening, writing(self._gallery.path):
             if not self._folder.is_dir():
                 self._open()
@@ -79,14 +82,17 @@ class Inbox:
                 left; false where somebody has the name already.
 
         Raises:
+            GalleryReadOnly: A link is in the way.
             OSError: It cannot be written; nothing of it is left.
         """
         today = self._uploads / datetime.now(timezone.utc).strftime("%Y-%m-%d")
+        self._require_own(today)
         if not today.is_dir():
             today.mkdir(exist_ok=True)
             folders.add(self._uploads)
         folders.add(today)
-        spelled = (today / spelling for spelling in spellings(name))
+        names = chain([name], (numbered(name, number) for number in count(2)))
+        spelled = (today / spelling for spelling in names)
         return next(target for target in spelled if claim(target) and placed(received, target))
 
     def close(self) -> None:
@@ -104,12 +110,21 @@ class Inbox:
         """
         swept = 0
         for folder in sorted(self._uploads.glob(f"{PREFIX}*")):
-            if folder != self._folder and is_abandoned(folder):
+            is_ours = is_own(self._gallery, folder)
+            if is_ours and folder != self._folder and is_abandoned(folder):
                 shutil.rmtree(folder, ignore_errors=True)
                 swept += 1
         if swept:
             logger.info("removed half-received uploads of %d servers that were killed", swept)
         return swept
+
+    def _require_own(self, folder: Path) -> None:
+        """Refuse to follow a link: what lies behind it is not the gallery's, nor deleted by it."""
+        if not is_own(self._gallery, folder):
+            raise GalleryReadOnly(
+                f"The gallery {self._gallery.path} takes no pictures, since {folder} is a link "
+                "that leads out of it: put a folder in its place."
+            )
 
 
 def is_abandoned(folder: Path) -> bool:

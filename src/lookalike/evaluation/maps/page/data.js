@@ -66,6 +66,14 @@ function readColumn(column, facts) {
   return { ...column, values, shown: (point) => shownNumber(column, values[point]) };
 }
 
+// Names of files and clusters often differ at their ends only: both ends are shown.
+export function shortened(text, most) {
+  const letters = [...text];
+  if (letters.length <= most) return text;
+  const [head, tail] = [Math.ceil((most - 1) / 2), Math.floor((most - 1) / 2)];
+  return letters.slice(0, head).join("") + "…" + letters.slice(-tail).join("");
+}
+
 export function shownNumber(column, value) {
   if (!Number.isFinite(value)) return "none";
   if (column.kind === "moment") return new Date(value * 1000).toISOString().slice(0, 10);

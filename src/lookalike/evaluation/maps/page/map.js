@@ -171,6 +171,16 @@ export class PictureMap {
     return place.map((value) => value / this.ratio);
   }
 
+  // What the mouse is over is told: a picture by its card, a name that was cut by the tip.
+  point(clientX, clientY) {
+    const found = this.pointAt(clientX, clientY);
+    const { left, top } = this.box.getBoundingClientRect();
+    const place = [(clientX - left) * this.ratio, (clientY - top) * this.ratio];
+    const name = found < 0 ? this.overlay.nameAt(...place) : "";
+    if (this.box.title !== name) this.box.title = name;
+    this.hover(found);
+  }
+
   hover(point) {
     if (point === this.hovered) return;
     this.hovered = point;
@@ -230,7 +240,7 @@ export class PictureMap {
   }
 
   // The nearest picked point in a direction, for the keys.
-  neighbour(dx, dy) {
+  neighbor(dx, dy) {
     const from = this.selected;
     let best = -1;
     let bestGap = Infinity;
@@ -258,7 +268,7 @@ export class PictureMap {
     const way = ways[event.key];
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (way && event.shiftKey) {
-      const next = this.selected < 0 ? this.middlePoint() : this.neighbour(...way);
+      const next = this.selected < 0 ? this.middlePoint() : this.neighbor(...way);
       if (next >= 0) this.show(next);
     } else if (way) {
       this.view.pan(-way[0] * STEP * this.ratio, -way[1] * STEP * this.ratio);
@@ -288,7 +298,7 @@ export class PictureMap {
     });
     box.addEventListener("pointermove", (event) => {
       if (!fingers.has(event.pointerId)) {
-        if (event.pointerType === "mouse") this.hover(this.pointAt(event.clientX, event.clientY));
+        if (event.pointerType === "mouse") this.point(event.clientX, event.clientY);
         return;
       }
       const before = spread(fingers);

@@ -1,9 +1,11 @@
 // What lies over the points: names, pictures, the point under the pointer.
 
+import { shortened } from "./data.js";
 import { eachRun } from "./grid.js";
 
 const MOST_NAMES = 60;
 const NAME_PIXELS = 13;
+const MOST_LETTERS = 30;
 const PICTURE_PIXELS = 72;
 const CLOSE_UP = 200;
 const MOST_LOADED = 800;
@@ -17,6 +19,7 @@ export class Overlay {
     this.labels = new Map();
     this.pictures = new Map();
     this.drawn = [];
+    this.named = [];
     this.loading = 0;
   }
 
@@ -35,6 +38,7 @@ export class Overlay {
     const { context, canvas, map } = this;
     context.clearRect(0, 0, canvas.width, canvas.height);
     this.drawn = [];
+    this.named = [];
     if (map.options.pictures || map.inView <= CLOSE_UP) this.drawPictures();
     if (map.options.names && map.column.kind === "category") this.drawNames();
     for (const point of [map.selected, map.hovered]) if (point >= 0) this.drawMark(point);
@@ -60,6 +64,7 @@ export class Overlay {
       );
       if (!isFree) continue;
       taken.push([left, top, right, bottom]);
+      this.named.push({ name: column.values[value], left, top, right, bottom });
       this.context.drawImage(label, left, top);
     }
   }
@@ -70,7 +75,7 @@ export class Overlay {
     const canvas = document.createElement("canvas");
     const context = canvas.getContext("2d");
     const font = `600 ${NAME_PIXELS * ratio}px system-ui, sans-serif`;
-    const shown = text.length > 30 ? text.slice(0, 29) + "…" : text;
+    const shown = shortened(text, MOST_LETTERS);
     context.font = font;
     canvas.width = Math.ceil(context.measureText(shown).width) + 8 * ratio;
     canvas.height = Math.ceil(NAME_PIXELS * ratio * 1.5);
@@ -149,10 +154,13 @@ export class Overlay {
   }
 
   pictureAt(x, y) {
-    const found = this.drawn.findLast(
-      (each) => x >= each.left && x <= each.right && y >= each.top && y <= each.bottom,
-    );
-    return found ? found.point : -1;
+    return boxAt(this.drawn, x, y)?.point ?? -1;
+  }
+
+  // The whole name that is written at a place, where it had to be cut.
+  nameAt(x, y) {
+    const name = boxAt(this.named, x, y)?.name ?? "";
+    return shortened(name, MOST_LETTERS) === name ? "" : name;
   }
 
   drawMark(point) {
@@ -164,6 +172,12 @@ export class Overlay {
     context.arc(x, y, map.radius + 5 * map.ratio, 0, 2 * Math.PI);
     context.stroke();
   }
+}
+
+function boxAt(boxes, x, y) {
+  return boxes.findLast(
+    (each) => x >= each.left && x <= each.right && y >= each.top && y <= each.bottom,
+  );
 }
 
 // Copies a picture at the size that the map shows, so that a large one is scaled once.

@@ -5,6 +5,8 @@ import { mixed } from "./map.js";
 
 const MOST_ODD = 24;
 const PATIENCE_MS = 120;
+// Of a name that is longer, so many letters at its end are always shown.
+const MOST_TAIL = 12;
 
 export class Panel {
   constructor(root, data) {
@@ -129,16 +131,27 @@ export class Panel {
     const { column } = this;
     const buttons = column.values.map((value, code) => {
       const share = column.shares?.[code];
-      const button = element("button", { type: "button", "aria-pressed": this.picked.has(code) }, "");
+      const count = column.counts[code].toLocaleString("en");
+      const told = typeof share === "number" ? `${Math.round(100 * share)} %` : "";
+      const button = element(
+        "button",
+        {
+          type: "button",
+          title: value,
+          "aria-pressed": this.picked.has(code),
+          "aria-label": [value, told, count].filter(Boolean).join(", "),
+        },
+        "",
+      );
       const swatch = element("span", { class: "swatch" }, "");
       swatch.style.background = column.shades[code];
-      const count = column.counts[code].toLocaleString("en");
-      button.append(swatch, element("span", { class: "value" }, value));
-      if (share !== undefined && share !== null) {
+      // What is seen is read with the same words between the same spaces.
+      button.append(swatch, bothEnds(value));
+      if (told) {
         const title = "share of this cluster's most frequent label";
-        button.append(element("span", { class: "share", title }, `${Math.round(100 * share)} %`));
+        button.append(" ", element("span", { class: "share", title }, told));
       }
-      button.append(element("span", { class: "number" }, count));
+      button.append(" ", element("span", { class: "number" }, count));
       button.addEventListener("click", () => {
         if (!this.picked.delete(code)) this.picked.add(code);
         button.setAttribute("aria-pressed", this.picked.has(code));
@@ -190,6 +203,16 @@ export class Panel {
       }),
     );
   }
+}
+
+// Where there is no room for a name it is cut in the middle, by the head's own ellipsis.
+function bothEnds(name) {
+  const letters = [...name];
+  const tail = letters.length > MOST_TAIL ? letters.splice(-MOST_TAIL).join("") : "";
+  const value = element("span", { class: "value" }, "");
+  value.append(element("span", { class: "head" }, letters.join("")));
+  if (tail) value.append(element("span", { class: "tail" }, tail));
+  return value;
 }
 
 export function element(name, attributes, text) {
