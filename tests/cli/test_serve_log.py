@@ -173,7 +173,7 @@ def test_a_full_disk_under_the_log_breaks_no_line(small_disk, monkeypatch):
 def test_a_second_server_of_a_gallery_is_told_of_the_first(start, indexed, lookalike):
     first = start(indexed)
     second = start(indexed)
-    assert first.get("/readyz")[0] == second.get("/readyz")[0] == 200
+    assert first.get("/healthz")[0] == second.get("/healthz")[0] == 200
     gallery = indexed / ".lookalike"
     assert find_record(gallery).pid == second.process.pid, "the newer one is asked"
     second.process.kill()

@@ -64,7 +64,7 @@ def test_a_table_is_read_however_it_is_written(tmp_path, name, written, picture,
     file.write_bytes(written if isinstance(written, bytes) else written.encode())
     table = load_metadata(file)
     assert len(table) == 1
-    assert table.row_for(picture) == row
+    assert table.row(picture) == row
 
 
 REFUSED = {

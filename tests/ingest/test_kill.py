@@ -26,6 +26,7 @@ from lookalike.ingest.planning import Plan, make_plan
 SMALL_COMMITS = [sys.executable, str(Path(__file__).with_name("indexing_process.py"))]
 PLAIN = [sys.executable, "-m", "lookalike"]
 KILLS = 64
+OF_EACH_KIND = 10
 PICTURES = 400
 BROKEN = b"no picture"
 
@@ -186,8 +187,9 @@ def test_no_kill_loses_what_was_declared_safe(tmp_path, encoder, encoder_name, a
     gallery = tmp_path / "gallery"
     collection.add(PICTURES)
     kills = {"start": 0, "commit": 0, "end": 0, "plain": 0}
-    for turn in range(2 * KILLS):
-        if sum(kills.values()) >= KILLS:
+    # Where disks are fast, many a process has ended before it could be killed.
+    for turn in range(4 * KILLS):
+        if sum(kills.values()) >= KILLS and min(kills.values()) >= OF_EACH_KIND:
             break
         program = PLAIN if turn % 4 == 3 else SMALL_COMMITS
         moment = ("start", "commit", "end")[turn % 3]
@@ -201,7 +203,7 @@ def test_no_kill_loses_what_was_declared_safe(tmp_path, encoder, encoder_name, a
         check_nothing_is_lost(gallery, collection.contents(), plan, ids, safe)
         collection.disturb()
     assert sum(kills.values()) >= KILLS
-    assert min(kills.values()) >= 10, kills
+    assert min(kills.values()) >= OF_EACH_KIND, kills
 
     last = start(PLAIN, collection.folder, gallery, encoder_name)
     _, errors = last.communicate(timeout=60)

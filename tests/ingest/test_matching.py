@@ -99,5 +99,5 @@ def test_an_update_of_one_path_sees_its_namesakes(photos, gallery, update, encod
 def test_a_name_that_comes_twice_is_remembered(tmp_path):
     (tmp_path / "m.csv").write_text("path,n\na.png,1\nb.png,2\n./a.png,3\n")
     table = load_metadata(tmp_path / "m.csv")
-    assert table.row_for("a.png") == {"n": 3}
+    assert table.row("a.png") == {"n": 3}
     assert table.repeated == ("a.png",)

@@ -24,27 +24,25 @@ def table(tmp_path):
 
 def test_csv_numbers_stay_numbers_and_names_stay_text(table):
     rows = table("m.csv", "path,price,weight,code,size,odd\na.png,12,0.5,007,1e3,nan\n")
-    assert rows.row_for("a.png") == {
+    assert rows.row("a.png") == {
         "price": 12, "weight": 0.5, "code": "007", "size": "1e3", "odd": "nan",
     }  # fmt: skip
 
 
 def test_csv_with_a_byte_order_mark_quotes_and_line_breaks(table):
     rows = table("m.csv", '\ufefffile_name,title\r\n"a, b.png","two\nlines"\r\n')
-    assert rows.row_for("a, b.png") == {"title": "two\nlines"}
+    assert rows.row("a, b.png") == {"title": "two\nlines"}
 
 
 def test_tsv(table):
-    assert table("m.tsv", "Path\tTag\na.png\tred, green\n").row_for("a.png") == {
-        "Tag": "red, green"
-    }
+    assert table("m.tsv", "Path\tTag\na.png\tred, green\n").row("a.png") == {"Tag": "red, green"}
 
 
 def test_json_lines(table):
     first = '{"image": "a.png", "tags": ["x", 1], "n": NaN}'
     rows = table("m.jsonl", f'{first}\n\n{{"image": "b.png"}}\n')
-    assert rows.row_for("a.png") == {"tags": ["x", 1], "n": None}
-    assert rows.row_for("b.png") == {}
+    assert rows.row("a.png") == {"tags": ["x", 1], "n": None}
+    assert rows.row("b.png") == {}
 
 
 def test_parquet(tmp_path):
@@ -54,27 +52,27 @@ def test_parquet(tmp_path):
     day = datetime.date(2024, 5, 1)
     columns = {"path": ["a.png"], "price": [2.5], "day": [day], "days": [[day]], "code": ["007"]}
     parquet.write_table(table(columns), tmp_path / "m.parquet")
-    assert load_metadata(tmp_path / "m.parquet").row_for("a.png") == {
+    assert load_metadata(tmp_path / "m.parquet").row("a.png") == {
         "price": 2.5, "day": "2024-05-01", "days": ["2024-05-01"], "code": "007",
     }  # fmt: skip
 
 
-def test_the_path_wins_over_the_bare_name(table):
+def test_a_row_is_found_by_the_name_that_it_has(table):
     rows = table("m.csv", "path,n\na.png,1\ntrip/a.png,2\n./b.png,3\ntrip\\c.png,4\n")
-    assert rows.row_for("trip/a.png") == {"n": 2}
-    assert rows.row_for("elsewhere/a.png") == {"n": 1}
-    assert rows.row_for("b.png") == {"n": 3}
-    assert rows.row_for("trip/c.png") == {"n": 4}
-    assert rows.row_for("nowhere.png") is None
+    assert rows.row("trip/a.png") == {"n": 2}
+    assert rows.row("a.png") == {"n": 1}
+    assert rows.row("b.png") == {"n": 3}
+    assert rows.row("trip/c.png") == {"n": 4}
+    assert rows.named("nowhere.png") is None
 
 
 def test_a_row_without_columns_is_still_the_pictures_own():
     rows = MetadataTable({"trip/a.png": {}, "a.png": {"n": 1}})
-    assert rows.row_for("trip/a.png") == {}
+    assert rows.row("trip/a.png") == {}
 
 
 def test_a_name_that_looks_like_a_number(table):
-    assert table("m.csv", "name,n\n12,1\n").row_for("12") == {"n": 1}
+    assert table("m.csv", "name,n\n12,1\n").row("12") == {"n": 1}
 
 
 @pytest.mark.parametrize(

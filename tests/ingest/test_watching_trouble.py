@@ -19,7 +19,7 @@ from running_watcher import PATIENCE_S, SETTLE_S
 
 def test_half_written_files_wait(photos, watching, tmp_path):
     whole = photos.add("first.png", 1000).read_bytes() + bytes(20_000)
-    with watching(settle_s=0.5) as running:
+    with watching(settle_s=1.5) as running:
         with open(photos.folder / "slow.png", "wb") as file:
             for start in range(0, len(whole), len(whole) // 8):
                 file.write(whole[start : start + len(whole) // 8])

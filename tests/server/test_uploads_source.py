@@ -20,7 +20,7 @@ from lookalike.server.jobs import Job, JobBoard
 from lookalike.server.settings import Limits
 from lookalike.server.uploads import Uploads
 from lookalike.server.uploads.inbox import Inbox
-from lookalike.server.uploads.places import kept_metadata, write_metadata
+from lookalike.server.uploads.metadata import kept_metadata, write_metadata
 from lookalike.server.uploads.receiving import Received
 from uploading import API, GREEN, OLIVE, ended, until
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from lookalike.cli.extras import with_install_lines
 from lookalike.errors import LookalikeError, UsageError
 
 __all__ = ["JsonFormatter", "lines_of"]
@@ -72,7 +73,7 @@ def lines_of(form: str) -> Iterator[Callable[[str], str]]:
     try:
         yield lambda text: json_line(time.time(), "info", {"message": text})
     except LookalikeError as error:
-        logger.error("%s", error)
+        logger.error("%s", with_install_lines(str(error)))
         logger.debug("where it came from:", exc_info=True)
         code = EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE
         click.get_current_context().exit(code)

@@ -18,8 +18,8 @@ from lookalike.cli.output import counted, say, shown_path
 from lookalike.cli.waiting import when_free
 from lookalike.errors import ImageNotInGallery, UsageError
 from lookalike.gallery import Gallery, ImageRecord
+from lookalike.gallery.locations import lies_at
 from lookalike.ingest import remove_images, remove_source
-from lookalike.ingest.removed import lies_at
 from lookalike.ingest.removing import Removal, images_below
 
 EXAMPLES = (

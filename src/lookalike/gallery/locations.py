@@ -8,7 +8,14 @@ from pathlib import Path
 
 from lookalike.gallery.records import SourceRecord
 
-__all__ = ["StoredLocation", "absolute_location", "base_folder", "paths_inside", "stored_location"]
+__all__ = [
+    "StoredLocation",
+    "absolute_location",
+    "base_folder",
+    "lies_at",
+    "paths_inside",
+    "stored_location",
+]
 
 WILDCARDS = "*?["
 
@@ -83,6 +90,11 @@ def paths_inside(path: str, source: SourceRecord) -> list[str]:
                 names.append(os.path.relpath(whole, root).replace(os.sep, "/"))
     # A list may name pictures by absolute paths.
     return [*dict.fromkeys(names), path.replace(os.sep, "/")]
+
+
+def lies_at(path: str, place: str) -> bool:
+    """Tell whether a path is a place or lies below it, whatever links lead to either."""
+    return _is_inside(os.path.realpath(path), os.path.realpath(place))
 
 
 def _beside(stored: StoredLocation, gallery: Path) -> str | None:

@@ -6,7 +6,6 @@ import csv
 import json
 import math
 import os
-import posixpath
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -58,18 +57,6 @@ class MetadataTable:
         """Read the row of a name that ``named`` found."""
         return self._rows[name]
 
-    def row_for(self, path: str) -> Mapping[str, Any] | None:
-        """Find a picture's row: by its path within the source, else by its file name.
-
-        An update asks with all pictures in view: a bare name that several of them have
-        then describes none.
-        """
-        for name in (path, posixpath.basename(path)):
-            found = self.named(name)
-            if found is not None:
-                return self._rows[found]
-        return None
-
 
 def load_metadata(file: str | Path) -> MetadataTable:
     """Read CSV, TSV, JSON lines or Parquet.
@@ -91,7 +78,7 @@ def load_metadata(file: str | Path) -> MetadataTable:
             f"Metadata file {path} is of an unknown kind: use one of {', '.join(METADATA_READERS)}."
         )
     try:
-        rows, repeated = named(reader(path), path)
+        rows, repeated = keyed(reader(path), path)
     except FileNotFoundError:
         raise UsageError(f"There is no metadata file at {path}.") from None
     except (OSError, ValueError, csv.Error) as error:
@@ -104,7 +91,7 @@ def load_metadata(file: str | Path) -> MetadataTable:
     return MetadataTable(rows, repeated=repeated)
 
 
-def named(
+def keyed(
     rows: Iterable[Mapping[str, Any]], path: Path
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Key rows by the column that names the picture, and list what is named again."""

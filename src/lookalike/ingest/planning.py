@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from lookalike.gallery import KnownImage, Skipped
 from lookalike.images import ImageRef
 
-__all__ = ["Moves", "Plan", "make_plan"]
+__all__ = ["Moves", "Plan", "is_same_file", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Plan:
         to_read: Files that are new, or not as the gallery saw them last.
         unchanged: Images whose files have the size and time they had.
         gone: Images whose files are not there any more, by path.
-        still_skipped: Unreadable files that have not changed since.
-        vanished: Unreadable files that are not there any more.
+        still_skipped: Files that were left out, and have not changed since.
+        vanished: Files that were left out, and are not there any more.
     """
 
     to_read: tuple[ImageRef, ...] = ()

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from lookalike.errors import ImageOutOfReach, ImageUnreadable
 from lookalike.gallery import Gallery, Skipped
+from lookalike.gallery.locations import lies_at
 from lookalike.images import Source, content_hash, read_file
 from lookalike.images.sources import KINDS
 
@@ -85,12 +86,6 @@ def has_removed(gallery: Gallery, place: str) -> bool:
         for source in [Source(record.kind, record.location)]
         for item in gallery.skipped(record.source_id)
     )
-
-
-def lies_at(path: str, place: str) -> bool:
-    """Tell whether a file is at a place or below it, whatever links lead to either."""
-    whole, at = os.path.realpath(path), os.path.realpath(place)
-    return whole == at or whole.startswith(at.rstrip(os.sep) + os.sep)
 
 
 class RemovedPictures:

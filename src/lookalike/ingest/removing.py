@@ -18,7 +18,7 @@ from lookalike.gallery.writing import GalleryWriter
 from lookalike.images import Source, content_hash, read_file
 from lookalike.ingest.removed import REMOVED_BY_HAND, removed_reason
 
-__all__ = ["REMOVED_BY_HAND", "Removal", "images_below", "remove_images", "remove_source"]
+__all__ = ["Removal", "images_below", "remove_images", "remove_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _count_files(record: SourceRecord) -> int:
 
 
 def noted(source_id: int, path: str, seen: ImageRecord | KnownImage | Skipped) -> Skipped:
-    """Note of a file that it was removed by hand."""
+    """Note of an upload that it was removed by hand; it is deleted next, whatever it holds."""
     return Skipped(source_id, path, seen.size_bytes, seen.mtime_ns, REMOVED_BY_HAND)
 
 
@@ -178,12 +178,9 @@ def _is_same(file: Path, seen: KnownImage | Skipped) -> bool:
         return False
     if state.st_mtime_ns == seen.mtime_ns:
         return True
+    if not isinstance(seen, KnownImage):
+        return False
     try:
-        return isinstance(seen, KnownImage) and hash_of(file) == seen.content_hash
+        return content_hash(read_file(str(file))) == seen.content_hash
     except ImageError:
         return False
-
-
-def hash_of(file: Path) -> str:
-    """Hash what a file holds now."""
-    return content_hash(read_file(str(file)))

@@ -17,6 +17,7 @@ from lookalike.encoders import Encoder
 from lookalike.errors import NoImagesFound
 from lookalike.gallery import Gallery, GalleryWriter, KnownImage, Skipped, SourceRecord
 from lookalike.gallery.files import KnownFiles
+from lookalike.gallery.locations import lies_at
 from lookalike.images import ImageRef, Source
 from lookalike.images.looking import look_at
 from lookalike.ingest.batch import Batch
@@ -197,8 +198,7 @@ class SourceUpdate:
 
         What it does not hold was deleted: it cannot be on a drive that is not there.
         """
-        own, root = os.path.realpath(self._gallery.path), os.path.realpath(self._source.root)
-        return root.startswith(own.rstrip(os.sep) + os.sep)
+        return lies_at(self._source.root, str(self._gallery.path))
 
     def _require_any(self) -> None:
         """Refuse to forget pictures while the source holds none at all: see ``look``."""

@@ -10,6 +10,7 @@ from functools import partial
 from lookalike.encoders import Encoder
 from lookalike.errors import GalleryError, NoImagesFound, SourceNotFound, StorageFull, UsageError
 from lookalike.gallery import Gallery, GalleryWriter, SourceRecord
+from lookalike.gallery.locations import lies_at
 from lookalike.gallery.writing import MOST_DEAD, SMALL_ROWS
 from lookalike.images import ImageRef, Source, open_source
 from lookalike.images.looking import paths_of
@@ -296,14 +297,14 @@ def refuse_overlap(
     """
     own = str(gallery.path)
     # What lies in the gallery's own folder is not walked into from outside.
-    if source.kind == "list" or is_below(source.root, own):
+    if source.kind == "list" or lies_at(source.root, own):
         return
     for record in gallery.sources():
         # Embeddings that were imported have no folder.
         if record.kind not in KINDS or record == besides:
             continue
         other = Source(record.kind, record.location)
-        if is_below(other.root, own):
+        if lies_at(other.root, own):
             continue
         if other.kind == "list" or "folder" not in {source.kind, other.kind}:
             continue
@@ -322,10 +323,4 @@ def is_inside(source: Source, folder: str) -> bool:
     outer, inner = os.path.realpath(folder), os.path.realpath(source.root)
     if source.kind == "folder" and inner == outer:
         return False  # the same folder under another name: the gallery knows
-    return is_below(inner, outer)
-
-
-def is_below(inner: str, outer: str) -> bool:
-    """Tell whether a folder is another one, or lies in it."""
-    inner, outer = os.path.realpath(inner), os.path.realpath(outer)
-    return inner == outer or inner.startswith(outer.rstrip(os.sep) + os.sep)
+    return lies_at(inner, outer)

@@ -14,7 +14,7 @@ from lookalike.errors import ImageTooLarge, UsageError
 from lookalike.images.decoding import check_size
 from lookalike.images.formats import open_picture
 from lookalike.images.silence import silenced
-from lookalike.server.forms import PicturePiece, read_parts, require_fields
+from lookalike.server.forms import PicturePiece, read_parts
 from lookalike.server.problems import Problem, of_status
 from lookalike.server.settings import Limits
 
@@ -27,7 +27,6 @@ __all__ = [
     "read_json",
     "read_picture",
     "require_few_pixels",
-    "require_fields",
     "wrong_media_type",
 ]
 

@@ -61,7 +61,8 @@ class Server:
 def server_of(request: Request) -> Server:
     """Find the server that a request came to, as its asker sees it.
 
-    Here, and nowhere else, galleries are kept from tokens that are not for them.
+    Here galleries are kept from tokens that are not for them. Jobs and numbers are the whole
+    server's: who tells of them leaves out those of galleries that are not in ``galleries``.
     """
     server: Server = request.app.state.server
     return server.shown_to(access_of(request.scope))

@@ -73,7 +73,7 @@ def test_the_captions_become_metadata(captioned):
     from lookalike.ingest.metadata import load_metadata
 
     table = load_metadata(captioned.root / "captions.jsonl")
-    assert table.row_for("images/0000/0000004.jpg") == {"caption": "the sea at night"}
+    assert table.row("images/0000/0000004.jpg") == {"caption": "the sea at night"}
 
 
 def test_nothing_is_asked_for_twice(captioned, web):

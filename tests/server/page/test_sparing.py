@@ -93,10 +93,10 @@ def test_later_pages_are_those_of_one_large_search(look, large):
 
 def test_picture_itself_is_sent_where_its_copies_are_left_out(look, large):
     page, bodies = searched(look, large)
-    page.evaluate("location.hash += '&copies=no'")
-    page.wait_for_timeout(500)
-    until(page, "document.querySelectorAll('.face.loaded').length > 0")
-    assert has_picture(bodies[-1])
+    with page.expect_request("**/search") as sent:
+        page.evaluate("location.hash += '&copies=no'")
+    assert has_picture(sent.value.post_data_buffer)
+    assert len(bodies) == 2
 
 
 def test_picture_is_sent_again_to_another_encoder(look, large):

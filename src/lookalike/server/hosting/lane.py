@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
-__all__ = ["Lane", "AnswerOrError", "each_alone", "then"]
+__all__ = ["AnswerOrError", "Lane", "each_alone", "then"]
 
 Item = TypeVar("Item")
 Out = TypeVar("Out")

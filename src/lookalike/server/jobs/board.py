@@ -78,7 +78,7 @@ class JobBoard:
 
         Args:
             gallery: The name of the gallery it is about.
-            kind: SharedParts of one gallery and kind go together.
+            kind: Parts of one gallery and kind go together.
             value: What the part is about.
             work: Sets the result or error of each part; of all who wait the first's is called.
             weight: How much the part is: a call takes some 256 together.

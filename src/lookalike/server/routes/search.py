@@ -14,6 +14,7 @@ from starlette.responses import Response
 from lookalike.errors import UsageError
 from lookalike.server.answers import json_answer
 from lookalike.server.asked import Asked, Asker, asked_of, require_few_addresses
+from lookalike.server.forms import require_fields
 from lookalike.server.leaving import while_there
 from lookalike.server.openapi import answers, body_of, form
 from lookalike.server.problems import problem_of
@@ -23,7 +24,6 @@ from lookalike.server.reading import (
     read_form,
     read_json,
     read_picture,
-    require_fields,
     wrong_media_type,
 )
 from lookalike.server.schemas.examples import (

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 from lookalike.encoders import Encoder
-from lookalike.errors import ImageNotInGallery, ImageOutOfReach, ImageUnreadable
+from lookalike.errors import GalleryLocked, ImageNotInGallery, ImageOutOfReach, ImageUnreadable
 from lookalike.gallery import Gallery, ImageRecord
 from lookalike.gallery.uploads import discard, metadata_file, uploads_folder, uploads_source
 from lookalike.ingest import MetadataTable, Progress, UpdateReport, remove_images, update_paths
 from lookalike.server.problems import facts_of
-from lookalike.server.uploads.places import forget_skipped
 from lookalike.server.uploads.uploaded import KeptFile, UploadedPicture
 
 __all__ = ["add_uploads", "image_at", "intact_copy"]
@@ -162,7 +162,9 @@ class Adding:
         source = uploads_source(self._gallery)
         gone = [path for path, error in refusals.items() if not isinstance(error, ImageOutOfReach)]
         if source is not None and gone:
-            forget_skipped(self._gallery, [(source.source_id, path) for path in gone])
+            # Where somebody else writes just now, the next update forgets them.
+            with suppress(GalleryLocked), self._gallery.writer() as writer:
+                writer.commit(unskipped=[(source.source_id, path) for path in gone])
 
 
 def image_at(gallery: Gallery, path: str) -> ImageRecord | None:

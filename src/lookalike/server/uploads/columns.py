@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lookalike.errors import UsageError
-from lookalike.server.reading import parsed, require_fields
+from lookalike.server.forms import require_fields
+from lookalike.server.reading import parsed
 from lookalike.server.uploads.receiving import ReceivedForm
 
 __all__ = ["columns_of"]

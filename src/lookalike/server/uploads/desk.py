@@ -27,7 +27,7 @@ from lookalike.server.uploads.adding import add_uploads, image_at, intact_copy
 from lookalike.server.uploads.checking import checked
 from lookalike.server.uploads.inbox import Inbox
 from lookalike.server.uploads.left import left_files
-from lookalike.server.uploads.places import write_metadata
+from lookalike.server.uploads.metadata import write_metadata
 from lookalike.server.uploads.receiving import Received, ReceivedForm
 from lookalike.server.uploads.uploaded import KeptFile, UploadedPicture, told
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cache
 
 from lookalike.errors import ImageError
-from lookalike.gallery import Gallery, KnownImage, Skipped
+from lookalike.gallery import Gallery, Skipped
 from lookalike.gallery.files import KnownFiles
 from lookalike.gallery.uploads import (
     discard,
@@ -16,9 +16,10 @@ from lookalike.gallery.uploads import (
     uploads_folder,
     uploads_source,
 )
-from lookalike.images import ImageRef, Source, content_hash, read_file
-from lookalike.ingest.removing import REMOVED_BY_HAND
-from lookalike.server.uploads.places import kept_metadata
+from lookalike.images import Source, content_hash, read_file
+from lookalike.ingest.planning import is_same_file
+from lookalike.ingest.removed import REMOVED_BY_HAND
+from lookalike.server.uploads.metadata import kept_metadata
 from lookalike.server.uploads.uploaded import KeptFile
 
 __all__ = ["left_files"]
@@ -43,7 +44,7 @@ def left_files(gallery: Gallery, is_under_way: Callable[[str], bool]) -> Iterato
         file = folder / ref.path
         seen = known.images.get(ref.path) or known.skipped.get(ref.path)
         # Another file may have had the name, and been deleted since.
-        is_same = seen is not None and same_file(seen, ref)
+        is_same = seen is not None and is_same_file(ref, seen)
         if is_under_way(ref.path) or not is_ours(file.parent):
             continue
         if is_same and isinstance(seen, Skipped) and seen.reason == REMOVED_BY_HAND:
@@ -59,8 +60,3 @@ def known_uploads(gallery: Gallery) -> KnownFiles:
     """Tell what a gallery knows of its uploads."""
     source = uploads_source(gallery)
     return KnownFiles() if source is None else gallery.known_files(source.source_id, [""])
-
-
-def same_file(seen: KnownImage | Skipped, ref: ImageRef) -> bool:
-    """Tell whether a file is the one that the gallery saw."""
-    return (seen.size_bytes, seen.mtime_ns) == (ref.size_bytes, ref.mtime_ns)

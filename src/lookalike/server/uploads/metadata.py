@@ -1,19 +1,16 @@
-"""What lies beside an upload until it is in the gallery, and what is noted of it there."""
+"""The metadata of an upload, kept in a file beside it until the gallery has them."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lookalike.errors import GalleryLocked
-from lookalike.gallery import Gallery
 from lookalike.gallery.uploads import metadata_file
 
-__all__ = ["forget_skipped", "kept_metadata", "write_metadata"]
+__all__ = ["kept_metadata", "write_metadata"]
 
 
 def write_metadata(file: Path, metadata: Mapping[str, Any]) -> None:
@@ -33,9 +30,3 @@ def kept_metadata(file: Path) -> Mapping[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def forget_skipped(gallery: Gallery, places: Sequence[tuple[int, str]]) -> None:
-    """Forget why files were left out that have been deleted; else the next update does it."""
-    with suppress(GalleryLocked), gallery.writer() as writer:
-        writer.commit(unskipped=places)
