@@ -12,12 +12,11 @@ from typing import Any
 
 import click
 
+from lookalike.cli.exit_codes import exit_code_of
 from lookalike.cli.extras import with_install_lines
-from lookalike.errors import LookalikeError, UsageError
+from lookalike.errors import LookalikeError
 
 __all__ = ["JsonFormatter", "lines_of"]
-
-EXIT_FAILURE, EXIT_USAGE = 1, 2
 
 logger = logging.getLogger("lookalike")
 
@@ -75,5 +74,4 @@ def lines_of(form: str) -> Iterator[Callable[[str], str]]:
     except LookalikeError as error:
         logger.error("%s", with_install_lines(str(error)))
         logger.debug("where it came from:", exc_info=True)
-        code = EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE
-        click.get_current_context().exit(code)
+        click.get_current_context().exit(exit_code_of(error))

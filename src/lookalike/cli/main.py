@@ -14,10 +14,11 @@ import click
 
 import lookalike
 from lookalike.cli.examples import write_examples
+from lookalike.cli.exit_codes import EXIT_FAILURE, EXIT_USAGE, exit_code_of
 from lookalike.cli.extras import with_install_lines
 from lookalike.cli.interrupts import Interrupted, exit_code, heed_sigterm, is_broken_import
 from lookalike.cli.output import printable
-from lookalike.errors import LookalikeError, UsageError
+from lookalike.errors import LookalikeError
 
 __all__ = ["COMMANDS", "main", "program", "run"]
 
@@ -50,9 +51,6 @@ EXAMPLES = (
     ("lookalike index ~/photos", "Make a folder searchable; again after it has changed."),
     ("lookalike search query.jpg --gallery ~/photos", "Find what looks like a picture."),
 )
-
-EXIT_FAILURE = 1
-EXIT_USAGE = 2
 
 
 class LazyGroup(click.Group):
@@ -160,7 +158,7 @@ def run(arguments: list[str] | None = None) -> int:
             return failed("Interrupted.", exit_code())
         if isinstance(error, ImportError):
             raise
-        return failed(str(error), EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE)
+        return failed(str(error), exit_code_of(error))
     except BrokenPipeError:
         close_output()
         return 0

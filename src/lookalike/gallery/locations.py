@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ __all__ = [
     "base_folder",
     "lies_at",
     "paths_inside",
+    "source_at",
     "stored_location",
 ]
 
@@ -120,3 +122,12 @@ def _before_wildcards(pattern: str) -> str:
 def _is_inside(path: str, folder: str) -> bool:
     path, folder = os.path.normcase(path), os.path.normcase(folder)
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def source_at(records: Iterable[SourceRecord], *, kind: str, location: str) -> SourceRecord | None:
+    """Find the source of that kind and place, symbolic links resolved."""
+    real = os.path.realpath(location)
+    for record in records:
+        if record.kind == kind and os.path.realpath(record.location) == real:
+            return record
+    return None

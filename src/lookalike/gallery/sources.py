@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from lookalike.gallery.catalog import from_stored_path, to_stored_path
 from lookalike.gallery.locations import StoredLocation, absolute_location, stored_location
 from lookalike.gallery.records import SourceRecord
 
-__all__ = ["find_source", "insert_source", "move_source", "read_sources", "require_source"]
+__all__ = ["insert_source", "move_source", "read_sources", "require_source"]
 
 
 def read_sources(connection: sqlite3.Connection, gallery: Path) -> tuple[SourceRecord, ...]:
@@ -21,17 +20,6 @@ def read_sources(connection: sqlite3.Connection, gallery: Path) -> tuple[SourceR
         "SELECT source_id, kind, absolute, relative FROM sources ORDER BY source_id"
     )
     return tuple(_to_source(row, gallery) for row in found)
-
-
-def find_source(
-    connection: sqlite3.Connection, gallery: Path, *, kind: str, location: str
-) -> SourceRecord | None:
-    """Find the source of that kind and place, symbolic links resolved."""
-    real = os.path.realpath(location)
-    for source in read_sources(connection, gallery):
-        if source.kind == kind and os.path.realpath(source.location) == real:
-            return source
-    return None
 
 
 def insert_source(

@@ -23,6 +23,7 @@ from lookalike.gallery.catalog import (
 )
 from lookalike.gallery.committing import Change, apply_change, bury, checked_rows, insert_segment
 from lookalike.gallery.connections import checkpoint, connect_writer
+from lookalike.gallery.locations import source_at
 from lookalike.gallery.locking import WriterLock
 from lookalike.gallery.records import (
     CompactReport,
@@ -43,7 +44,7 @@ from lookalike.gallery.segments import (
     sweep,
     write_segment,
 )
-from lookalike.gallery.sources import find_source, insert_source, move_source, require_source
+from lookalike.gallery.sources import insert_source, move_source, read_sources, require_source
 from lookalike.vectors import EmbeddingSpace
 
 __all__ = ["GalleryWriter"]
@@ -125,7 +126,7 @@ class GalleryWriter:
         """
         location = _absolute(location)
         with self._writing() as connection, self._all_or_nothing():
-            found = find_source(connection, self._folder, kind=kind, location=location)
+            found = source_at(read_sources(connection, self._folder), kind=kind, location=location)
             if found is not None:
                 return found
             connection.execute("BEGIN IMMEDIATE")

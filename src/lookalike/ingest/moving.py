@@ -7,6 +7,7 @@ from itertools import islice
 
 from lookalike.errors import ImageError, SourceNotFound, UsageError
 from lookalike.gallery import Gallery, SourceRecord
+from lookalike.gallery.locations import source_at
 from lookalike.images import Source, content_hash, read_file
 from lookalike.ingest.updating import refuse_overlap
 
@@ -24,7 +25,10 @@ def looks_moved(gallery: Gallery, source: Source) -> SourceRecord | None:
     by content, are in the new folder. A few of them are compared.
     """
     records = gallery.sources()
-    if source.kind != "folder" or known_as(records, source) is not None:
+    if (
+        source.kind != "folder"
+        or source_at(records, kind=source.kind, location=source.location) is not None
+    ):
         return None
     gone = (record for record in records if record.kind == "folder" and is_gone(gallery, record))
     return next((record for record in gone if holds_pictures_of(gallery, record, source)), None)
@@ -51,7 +55,7 @@ def follow_source(gallery: Gallery, old: str | os.PathLike[str], source: Source)
     with gallery.writer() as writer:
         records = gallery.sources()
         record = next((each for each in records if each.location in {os.fspath(old), place}), None)
-        known = known_as(records, source)
+        known = source_at(records, kind=source.kind, location=source.location)
         if record is None and known is not None:
             return known
         if record is None:
@@ -86,19 +90,6 @@ def require_movable(
             f"{source.location} has none of the pictures of {record.location} that were looked "
             "for: it is another source, and is indexed without being said to be moved."
         )
-
-
-def known_as(records: tuple[SourceRecord, ...], source: Source) -> SourceRecord | None:
-    """Find the source of that kind and place, whatever links lead there."""
-    real = os.path.realpath(source.location)
-    return next(
-        (
-            record
-            for record in records
-            if record.kind == source.kind and os.path.realpath(record.location) == real
-        ),
-        None,
-    )
 
 
 def is_gone(gallery: Gallery, record: SourceRecord) -> bool:
