@@ -7,43 +7,18 @@ import time
 
 import pytest
 
+from in_browser import PATIENCE_S, Held, until, watch
+
 pytestmark = pytest.mark.heavy
 
+BANNER = "[data-part=banner]:not([hidden])"
 SESSION = {"needs_token": True, "can_read": True, "can_write": False, "name": "one"}
-
-
-def until(page, claim: str) -> None:
-    """Wait for something of the page."""
-    end = time.monotonic() + 15
-    while not page.evaluate(claim):
-        assert time.monotonic() < end, f"never came true: {claim}"
-        page.wait_for_timeout(50)
 
 
 def results(look, address="#p=id:1"):
     page = look(address)
     page.wait_for_selector(".face.loaded")
     return page
-
-
-class Held:
-    """Requests that wait until they are let go."""
-
-    def __init__(self, page, pattern):
-        self.routes = []
-        self.page, self.pattern = page, pattern
-        page.route(pattern, lambda route: self.routes.append(route))
-
-    def wait(self):
-        end = time.monotonic() + 15
-        while not self.routes:
-            assert time.monotonic() < end, f"nobody asked for {self.pattern}"
-            self.page.wait_for_timeout(20)
-
-    def let_go(self):
-        self.page.unroute(self.pattern)
-        for route in self.routes:
-            route.continue_()
 
 
 def test_words_given_before_the_scripts_have_come_reach_no_address(look, site):
@@ -73,8 +48,9 @@ def test_help_that_is_pressed_twice_opens_once(look):
 def test_module_that_does_not_come_is_told_and_asked_for_again(look):
     page = results(look)
     page.route("**/help.js", lambda route: route.abort())
+    is_told = watch(page, BANNER)
     page.keyboard.press("?")
-    page.wait_for_selector("[data-part=banner]:not([hidden])")
+    is_told()
     page.unroute("**/help.js")
     page.wait_for_selector("[data-part=banner]", state="hidden")
     page.keyboard.press("?")
@@ -83,8 +59,9 @@ def test_module_that_does_not_come_is_told_and_asked_for_again(look):
 
 def test_part_that_is_looked_at_late_does_not_cover_what_came_since(look):
     page = look()
-    page.wait_for_selector(".starter img")
     held = Held(page, "**/viewer.js")
+    page.reload()  # it may have come already
+    page.wait_for_selector(".starter img")
     page.evaluate("location.hash = '#p=id:1'")
     page.wait_for_selector("[data-focus=region-0]")
     page.click("[data-focus=region-0]")
@@ -115,22 +92,22 @@ def test_facts_of_a_picture_that_come_late_do_not_take_its_place_away(look):
     held = Held(page, f"**/images/{third}")
     page.evaluate("(id) => (location.hash = `#p=id:1&where=width>0&open=${id}`)", third)
     page.wait_for_selector("dialog.viewer[open] .big-score")
-    held.let_go()
+    with page.expect_response(f"**/images/{third}"):
+        held.let_go()
     page.wait_for_timeout(400)
     assert page.locator(".viewer .big-score").count() == 1
 
 
 def test_picture_that_fails_late_does_not_close_another(look):
     page = results(look)
-    held = []
-    page.route("**/images/9999", lambda route: held.append(route))
+    held = Held(page, "**/images/9999")
     page.evaluate("location.hash = '#p=id:1&open=9999'")
-    page.wait_for_timeout(300)
+    held.wait()
     third = page.get_attribute(".face >> nth=2", "data-id")
     page.evaluate("(id) => (location.hash = `#p=id:1&open=${id}`)", third)
     page.wait_for_selector("dialog.viewer[open]")
-    for route in held:
-        route.fulfill(status=404, json={"title": "Gone"})
+    with page.expect_response("**/images/9999"):
+        held.answer(status=404, json={"title": "Gone"})
     page.wait_for_timeout(300)
     assert page.locator("dialog.viewer[open]").count() == 1
     assert f"open={third}" in page.url
@@ -167,7 +144,7 @@ def test_refusal_from_before_the_door_opens_it_no_second_time(look):
     page.keyboard.press("Enter")
     page.wait_for_selector(".sign-in", state="detached")
     page.wait_for_selector(".starter img")
-    held.routes.pop(0).fulfill(**no)
+    held.answer(**no)
     page.wait_for_timeout(300)
     assert page.locator(".sign-in").count() == 0
     held.let_go()
@@ -200,19 +177,13 @@ def test_row_of_the_start_is_filled_when_the_server_is_back(look):
 
 def test_small_picture_that_did_not_come_is_asked_for_again(look):
     page = results(look)
-    asked = []
-
-    def busy(route):
-        asked.append(route.request.url)
-        if len(asked) == 1:
-            route.fulfill(status=429)
-        else:
-            route.continue_()
-
     second = page.get_attribute(".face >> nth=1", "data-id")
-    page.route(f"**/images/{second}/thumbnail*", busy)
+    held = Held(page, f"**/images/{second}/thumbnail*")
     page.reload()
+    held.answer(status=429)
     page.wait_for_selector(f".face.gone[data-id='{second}']")
+    held.wait()
+    held.let_go()
     page.wait_for_selector(f".face.loaded:not(.gone)[data-id='{second}']")
 
 
@@ -233,7 +204,8 @@ def test_word_of_a_job_that_comes_after_its_end_shows_no_bar(look, site):
             route.fallback()
 
     page.route("**/galleries/photos/images", adds)
-    page.reload()
+    with page.expect_response("**/events"):
+        page.reload()
     page.wait_for_selector(".starter img")
     page.wait_for_timeout(300)
     with page.expect_file_chooser() as chooser:
@@ -248,11 +220,12 @@ def test_word_of_a_job_that_comes_after_its_end_shows_no_bar(look, site):
 
 def test_map_that_comes_out_of_sight_is_drawn_for_who_comes_back(look):
     page = results(look)
-    page.request.post(page.url.partition("#")[0] + "api/v1/galleries/photos/map", data={})
-    page.wait_for_timeout(100)
-    page.evaluate("location.hash = '#view=map'")
-    page.wait_for_selector(".map-view .panel", timeout=60_000)
-    page.evaluate("location.hash = '#p=id:1'")
+    address = page.url.partition("#")[0] + "api/v1/galleries/photos/map"
+    page.request.post(address, data={})
+    end = time.monotonic() + 2 * PATIENCE_S
+    while not page.request.get(address).ok:
+        assert time.monotonic() < end, "the map was never drawn"
+        page.wait_for_timeout(100)
     held = Held(page, "**/map")
     page.reload()
     page.wait_for_selector(".face.loaded")
@@ -406,7 +379,9 @@ def test_end_of_a_job_is_told_once(look):
     news["body"] = f"event: job\ndata: {json.dumps(done)}\n\n"
     page.click(".notice:has-text('1 picture added') [aria-label=Close]")
     count = len(asked)
+    end = time.monotonic() + PATIENCE_S
     while len(asked) < count + 3:
+        assert time.monotonic() < end, "nobody listens any more"
         page.wait_for_timeout(50)
     assert page.locator(".notice:has-text('1 picture added')").count() == 0
 
@@ -423,20 +398,27 @@ def test_module_that_never_comes_is_not_asked_for_without_end(look):
     page.route("**/region.js*", refuse)
     page.click(".starter >> nth=0")
     page.wait_for_selector(".notice:has-text('could not be loaded') >> text=Reload")
-    # The closer look needs it, too, and is loaded soon.
-    page.wait_for_timeout(4000)
-    count = len(asked)
-    page.wait_for_timeout(3000)
+    # The closer look needs it, too, and is loaded soon: a few tries, and no more then.
+    until(page, f"{LOADED}.some((each) => each.name.includes('/viewer.js'))")
+    for _ in range(20):
+        count = len(asked)
+        page.wait_for_timeout(3000)
+        if len(asked) == count:
+            break
     assert len(asked) == count
-    assert page.locator("[data-part=banner]").is_hidden()
+    assert count < 10
+    page.wait_for_selector("[data-part=banner]", state="hidden")
+
+
+LOADED = "performance.getEntriesByType('resource')"
 
 
 def test_style_of_the_map_that_does_not_come_is_asked_for_again(look):
     page = results(look)
-    page.route("**/map.css*", lambda route: route.abort())
+    page.route("**/map.css*", lambda route: route.abort(), times=1)
+    is_told = watch(page, BANNER)
     page.keyboard.press("m")
-    page.wait_for_selector("[data-part=banner]:not([hidden])")
-    page.unroute("**/map.css*")
+    is_told()
     until(page, "document.querySelector('.map-view').childElementCount > 0")
     styles = "[...document.styleSheets].filter((each) => each.href.includes('map.css'))"
     assert page.evaluate(f"{styles}.length") == 1

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import time
 
 import pytest
 
+from in_browser import until
+
 pytestmark = pytest.mark.heavy
-
-
-def until(page, claim: str) -> None:
-    """Wait for something of the page."""
-    end = time.monotonic() + 15
-    while not page.evaluate(claim):
-        assert time.monotonic() < end, f"never came true: {claim}"
-        page.wait_for_timeout(50)
 
 
 @pytest.fixture
@@ -121,10 +114,11 @@ def test_busy_server_is_asked_again_by_itself(look, status):
     page = look()
     page.wait_for_selector(".starter img")
     asked = []
+    was_told = False
 
     def busy(route):
         asked.append(route.request.url)
-        if len(asked) < 3:
+        if len(asked) < 3 or not was_told:
             route.fulfill(status=status, headers={"Retry-After": "1"}, json={"title": "Busy"})
         else:
             route.continue_()
@@ -132,8 +126,9 @@ def test_busy_server_is_asked_again_by_itself(look, status):
     page.route("**/search", busy)
     page.click(".starter >> nth=0")
     page.wait_for_selector(".notice.patient:has-text('asked again by itself, in 1 s')")
+    was_told = True
     page.wait_for_selector(".grid.ranked .face.loaded")
-    assert len(asked) == 3
+    assert len(asked) >= 3
     assert page.locator(".notice.patient").count() == 0
 
 
@@ -160,8 +155,9 @@ def test_waiting_ends_for_who_goes_on(look):
     page.wait_for_selector(".notice.patient")
     page.click("[data-part=home]")
     page.wait_for_selector(".notice.patient", state="detached")
+    count = len(asked)
     page.wait_for_timeout(2500)
-    assert len(asked) == 1
+    assert len(asked) == count
 
 
 def test_pictures_are_added_to_a_server_that_was_busy(look):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
+
+from in_browser import until
 
 pytestmark = pytest.mark.heavy
 
 PHONE = {"viewport": {"width": 390, "height": 700}, "has_touch": True, "is_mobile": True}
 LOW = {"viewport": {"width": 700, "height": 300}}
+# Filters come with what the server tells of the gallery, after the pictures.
+SIDE = ".facet summary:has-text('side')"
 
 LUMINANCE = """(name) => {
   const canvas = document.createElement("canvas").getContext("2d");
@@ -27,14 +30,6 @@ LUMINANCE = """(name) => {
 }"""
 
 
-def until(page, claim: str) -> None:
-    """Wait for something of the page."""
-    end = time.monotonic() + 15
-    while not page.evaluate(claim):
-        assert time.monotonic() < end, f"never came true: {claim}"
-        page.wait_for_timeout(50)
-
-
 def results(look, address="#p=id:1", **options):
     page = look(address, **options)
     page.wait_for_selector(".face.loaded")
@@ -49,8 +44,10 @@ def test_only_what_is_near_is_loaded(look):
 
 def test_place_is_kept_on_the_way_to_the_map_and_back(look):
     page = results(look, **LOW)
-    page.evaluate("scrollTo(0, 600)")
-    page.wait_for_timeout(200)
+    page.evaluate("""new Promise((done) => {
+      addEventListener("scroll", done, { once: true });
+      scrollTo(0, 600);
+    }).then(() => true)""")
     page.keyboard.press("m")
     page.wait_for_selector("text=No map yet")
     page.go_back()
@@ -127,7 +124,7 @@ def growing(page):
     page.route("**/galleries/photos", facts)
     page.reload()
     page.wait_for_selector(".face.loaded")
-    page.wait_for_selector(".facet.more")
+    page.wait_for_selector(SIDE)
 
     def grow():
         news["is_there"] = True
@@ -212,9 +209,11 @@ def test_too_large_a_picture_is_not_sent(look):
 
     page.route("**/galleries/photos", small)
     page.reload()
-    with page.expect_response("**/galleries/photos"):
-        pass
-    page.wait_for_timeout(200)
+    # By then it is known how large a picture may be.
+    page.click("[data-part=all]")
+    page.wait_for_selector(SIDE)
+    page.click("[data-part=home]")
+    page.wait_for_selector(".starter img")
     picture = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"x" * 2000}
     page.set_input_files("[data-part=files]", picture)
     assert "too large" in page.inner_text(".notice.wrong")
@@ -222,20 +221,34 @@ def test_too_large_a_picture_is_not_sent(look):
 
 
 def test_hidden_tabs_give_their_connection_back(look):
-    page = results(look)
-    asked = []
-    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
-    show = """(isHidden) => {
-      Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
-      document.dispatchEvent(new Event("visibilitychange"));
-    }"""
-    page.evaluate(show, True)
-    page.evaluate(show, False)
-    assert asked.count("events") == 0
-    page.evaluate(show, True)
+    page = look()
+    page.add_init_script(EVENTS)
+    page.reload()
+    until(page, "streams.made === 1 && streams.now.readyState === EventSource.OPEN")
+    page.evaluate("show(false); show(true)")
     page.wait_for_timeout(5500)
-    with page.expect_request("**/events"):
-        page.evaluate(show, False)
+    assert page.evaluate("[streams.made, streams.now.readyState]") == [1, OPEN]
+    page.evaluate("show(false)")
+    until(page, "streams.now.readyState === EventSource.CLOSED")
+    page.evaluate("show(true)")
+    assert page.evaluate("streams.made") == 2
+
+
+OPEN = 1
+EVENTS = """
+window.streams = { made: 0, now: null };
+window.EventSource = class extends EventSource {
+  constructor(address) {
+    super(address);
+    streams.made += 1;
+    streams.now = this;
+  }
+};
+window.show = (isShown) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => !isShown });
+  document.dispatchEvent(new Event("visibilitychange"));
+};
+"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -249,6 +262,7 @@ def test_contrast(look, scheme):
 
 def test_sliders_have_names(look):
     page = results(look)
+    page.wait_for_selector(SIDE)
     page.click(".facet.more summary")
     assert page.get_by_role("slider", name="Score at least").count() == 1
     assert page.get_by_role("slider", name="Variety").count() == 1
@@ -276,11 +290,22 @@ new PerformanceObserver((list) => {
 
 def test_side_is_never_wider_than_its_place(look):
     page = results(look)
-    page.wait_for_selector(".facet.more")
+    page.wait_for_selector(SIDE)
     for summary in page.query_selector_all(".facet > summary"):
         summary.click()
     side = "document.querySelector('.side')"
     assert page.evaluate(f"{side}.scrollWidth - {side}.clientWidth") == 0
+
+
+def test_what_was_opened_just_now_stays_open_when_the_side_is_drawn_again(look):
+    page = results(look)
+    page.wait_for_selector(SIDE)
+    page.evaluate("""() => {
+      document.querySelector(".facet.more summary").click();
+      document.querySelector(".facet .values input").click();
+    }""")
+    page.wait_for_selector(".chip")
+    assert page.evaluate("document.querySelector('.facet.more').open")
 
 
 def test_wheel_over_the_side_moves_the_page(look):

@@ -105,12 +105,24 @@ export function search(name, query, pictures, signal) {
   return askJson(path, { method: "POST", body, signal });
 }
 
-export async function exported(name, ids, form) {
-  const response = await ask(below(name, "/export"), {
-    method: "POST",
-    json: { image_ids: ids, form },
+// `onBytes` is called with how many have come: how many there will be, nobody knows before.
+export async function exported(name, ids, form, { signal, onBytes }) {
+  const json = { image_ids: ids, form };
+  const response = await ask(below(name, "/export"), { method: "POST", json, signal });
+  let bytes = 0;
+  const counting = new TransformStream({
+    transform(chunk, out) {
+      onBytes((bytes += chunk.length));
+      out.enqueue(chunk);
+    },
   });
-  return response.blob();
+  const headers = { "Content-Type": response.headers.get("Content-Type") };
+  try {
+    return await new Response(response.body.pipeThrough(counting), { headers }).blob();
+  } catch (error) {
+    if (signal.aborted) throw new DOMException("Stopped.", "AbortError");
+    throw new Problem(response.status, { detail: "The server broke off before all had come." });
+  }
 }
 
 // With the hash of its content, an address always shows the same, and is kept for good.

@@ -58,17 +58,21 @@ export class Asking {
       notice("This server fetches no addresses: drop or paste the picture itself.", {
         key: "no-address",
       });
-      return;
+      return undefined;
     }
     const kind = isAddress ? "url" : "text";
-    if (kind === "text" && !hasText) {
-      notice("This gallery's encoder knows no words: search with a picture.", { key: "no-text" });
-      return;
-    }
+    if (kind === "text" && !hasText) return this.tellWordless();
     const { parts } = this.store.now;
     const one = makePart(kind, text);
-    if (parts.some((each) => samePart(each, one))) return;
-    this.ask({ parts: [...parts.filter((each) => each.kind !== "text"), one] });
+    if (parts.some((each) => samePart(each, one))) return undefined;
+    return this.ask({ parts: [...parts.filter((each) => each.kind !== "text"), one] });
+  }
+
+  tellWordless() {
+    notice("This gallery's encoder knows no words: search with a picture.", {
+      key: "no-text",
+      act: { words: "Choose one", act: () => part("pick").click() },
+    });
   }
 
   withPictures(files) {

@@ -5,7 +5,8 @@ import { isTouched, part } from "./dom.js";
 export function showBar(state, gallery, canWrite) {
   const text = part("text");
   text.placeholder = hintOf(gallery, isTouched());
-  text.disabled = !gallery.has_text && !gallery.can_fetch_urls;
+  // Whoever tries to write all the same is told why not (input.js).
+  text.readOnly = !gallery.has_text && !gallery.can_fetch_urls;
   for (const name of ["all", "map"])
     part(name).setAttribute("aria-pressed", String(state.view === name));
   part("add").hidden = !canWrite;

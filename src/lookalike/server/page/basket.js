@@ -1,10 +1,12 @@
 // The basket: pictures picked from anywhere in a gallery, kept while the tab is open, to take away.
 
 import * as api from "./api.js";
-import { button, counted, fill, h, icon, part } from "./dom.js";
-import { notice, tell, wrong } from "./notices.js";
+import { button, counted, fill, h, icon, part, shownSize } from "./dom.js";
+import { notice, progressNotice, tell, wrong } from "./notices.js";
 
 const SHOWN = 200;
+// What is there sooner is not worth a bar.
+const PATIENCE_MS = 400;
 const FORMS = [
   ["zip", "Pictures (zip)", "The original files"],
   ["sheet", "Contact sheet", "One JPEG to look at"],
@@ -194,7 +196,7 @@ export class Basket {
         type: "button",
         class: "form-choice",
         "data-form": form,
-        on: { click: (event) => this.take(form, event.currentTarget) },
+        on: { click: (event) => this.take(form, words, event.currentTarget) },
       },
       icon("download"),
       h("strong", {}, words),
@@ -202,15 +204,24 @@ export class Basket {
     );
   }
 
-  async take(form, pressed) {
+  async take(form, words, pressed) {
     pressed.disabled = true;
     pressed.classList.add("busy");
+    const stopping = new AbortController();
+    const { signal } = stopping;
+    let bar = null;
+    const timer = setTimeout(() => {
+      bar = progressNotice(words, () => stopping.abort());
+    }, PATIENCE_MS);
+    const onBytes = (bytes) => bar?.show(null, `${words} · ${shownSize(bytes)}`);
     try {
-      const blob = await api.exported(this.gallery, [...this.ids], form);
+      const blob = await api.exported(this.gallery, [...this.ids], form, { signal, onBytes });
       save(blob, `${this.gallery}-${this.ids.size}.${form === "sheet" ? "jpg" : form}`);
     } catch (error) {
       wrong(error, "export");
     } finally {
+      clearTimeout(timer);
+      bar?.close();
       pressed.disabled = false;
       pressed.classList.remove("busy");
     }

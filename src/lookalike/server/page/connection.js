@@ -11,9 +11,13 @@ export function watchConnection(onBack) {
   let isAway = false;
   let wait = FIRST_MS;
   let timer = 0;
+  let isTrying = false;
   const banner = part("banner");
 
+  // One try at a time, however often somebody presses: the next begins when it has ended.
   async function tryAgain() {
+    if (isTrying) return undefined;
+    isTrying = true;
     clearTimeout(timer);
     try {
       const answer = await fetch("/healthz", {
@@ -23,7 +27,12 @@ export function watchConnection(onBack) {
       if (answer.ok) return back();
     } catch {
       // Still away.
+    } finally {
+      isTrying = false;
     }
+    // Something else may have been answered meanwhile.
+    if (!isAway) return undefined;
+    clearTimeout(timer);
     wait = Math.min(LONGEST_MS, wait * 1.6);
     timer = setTimeout(tryAgain, wait);
     return undefined;

@@ -55,9 +55,10 @@ export function nameOf(path) {
   return path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
 }
 
-// Lone surrogates stand for bytes of a file name that are no text.
+// Lone surrogates stand for bytes of a file name that are no text; marks that turn the direction
+// of what follows would let a name read as another.
 export function readable(text) {
-  return String(text).replace(/[\ud800-\udfff]/gu, "�");
+  return String(text).replace(/[\ud800-\udfff\u202a-\u202e\u2066-\u2069]/gu, "�");
 }
 
 export const counted = (count, one, many = `${one}s`) =>

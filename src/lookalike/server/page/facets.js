@@ -76,7 +76,7 @@ function values(column, filter, change) {
   return h(
     "div",
     { class: "values", role: "group", "aria-label": shownColumn(column.name) },
-    column.values.map((value) => {
+    inOrder(column).map((value) => {
       const input = h("input", {
         type: "checkbox",
         checked: chosen.has(value),
@@ -92,6 +92,10 @@ function values(column, filter, change) {
     }),
   );
 }
+
+// The most frequent come first, but for numbers, where people look for an order.
+const inOrder = ({ kind, values }) =>
+  kind === "number" ? [...values].sort((a, b) => a - b) : values;
 
 function range(column, filter, change, type) {
   const isDate = type === "date";

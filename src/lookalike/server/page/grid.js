@@ -3,34 +3,27 @@
 
 import * as api from "./api.js";
 import { h, icon, nameOf, readable } from "./dom.js";
+import { Selecting } from "./selecting.js";
+import { ratioOf, rowHeight, sideFor } from "./shapes.js";
 
-// Panoramas and strips would take a whole row: they are cut at these shapes.
-const [NARROWEST, WIDEST] = [0.55, 2.4];
-const SIDES = [128, 256, 512];
 const HOLD_MS = 480;
 // A small picture that does not come is asked for once more: the server may have been busy.
 const AGAIN_MS = 3000;
 
-export function ratioOf({ width, height }) {
-  return Math.min(WIDEST, Math.max(NARROWEST, (width || 1) / (height || 1)));
-}
-
-// The side of a small picture that is drawn so high, sharp on dense screens.
-export function sideFor(height, ratio = 1) {
-  const wanted = height * Math.max(1, ratio) * Math.min(2, devicePixelRatio || 1) * 0.85;
-  return SIDES.find((side) => side >= wanted) ?? SIDES.at(-1);
-}
-
 export class Grid {
-  // `onOpen`, `onPick`, `onMore` and `onLess` are called with a hit.
-  constructor({ gallery, isRanked, isPicked, onOpen, onPick, onMore, onLess }) {
-    Object.assign(this, { gallery, isRanked, isPicked, onOpen, onPick, onMore, onLess });
+  // `onOpen`, `onPick`, `onMore` and `onLess` are called with a hit, `onPickAll` with ids.
+  constructor({ gallery, isRanked, isPicked, onOpen, onPick, onPickAll, onMore, onLess }) {
+    Object.assign(this, { gallery, isRanked, isPicked, onOpen, onMore, onLess });
     this.tiles = new Map();
+    this.selecting = new Selecting({ tiles: this.tiles, onPick, onPickAll });
     this.box = h("ul", {
       class: `grid${isRanked ? " ranked" : ""}`,
-      on: { keydown: (event) => this.onKey(event) },
+      on: {
+        keydown: (event) => this.onKey(event),
+        // Browsers would select the words in between.
+        mousedown: (event) => event.shiftKey && event.preventDefault(),
+      },
     });
-    this.rowHeight = innerWidth < 600 ? 112 : 168;
   }
 
   add(hits) {
@@ -51,12 +44,7 @@ export class Grid {
     const score = this.isRanked ? hit.score.toFixed(2) : null;
     const said = this.isRanked ? `${name}, score ${score}, place ${hit.rank}` : name;
     const picture = h("img", {
-      src: api.thumbnail(
-        this.gallery,
-        hit.image_id,
-        sideFor(this.rowHeight, ratio),
-        hit.content_hash,
-      ),
+      src: this.addressOf(hit),
       alt: "",
       loading: this.tiles.size < 24 ? "eager" : "lazy",
       decoding: "async",
@@ -72,7 +60,10 @@ export class Grid {
         "aria-label": said,
         title: readable(hit.path),
         "data-id": hit.image_id,
-        on: { click: () => this.onOpen(hit), focus: () => this.stop(face) },
+        on: {
+          click: (event) => this.selecting.isTaken(event, hit) || this.onOpen(hit),
+          focus: () => this.stop(face),
+        },
       },
       picture,
     );
@@ -87,9 +78,23 @@ export class Grid {
       this.isRanked &&
         h("span", { class: "track", "aria-hidden": "true" }, h("span", { class: "level" })),
     );
-    holdTo(tile, face, () => this.onPick(hit));
+    holdTo(tile, face, () => this.selecting.one(hit));
     tile.classList.toggle("picked", this.isPicked(hit.image_id));
     return tile;
+  }
+
+  addressOf(hit) {
+    const side = sideFor(rowHeight(), hit);
+    return api.thumbnail(this.gallery, hit.image_id, side, hit.content_hash);
+  }
+
+  // Pictures are drawn larger or smaller now.
+  resized() {
+    for (const { tile, hit } of this.tiles.values()) {
+      const picture = tile.querySelector("img");
+      const address = this.addressOf(hit);
+      if (!picture.src.endsWith(address)) picture.src = address;
+    }
   }
 
   pickButton(hit, name) {
@@ -103,7 +108,10 @@ export class Grid {
         "aria-pressed": String(isPicked),
         "aria-label": `${name} in the basket`,
         title: "Into the basket (b)",
-        on: { click: () => this.onPick(hit) },
+        on: {
+          click: (event) =>
+            event.shiftKey ? this.selecting.through(hit) : this.selecting.one(hit),
+        },
       },
       icon("check"),
     );
@@ -185,7 +193,8 @@ export class Grid {
     if (next) {
       next.focus();
       next.scrollIntoView({ block: "nearest" });
-    } else if (event.key === "b") this.onPick(hit);
+    } else if (event.key === "b") this.selecting.one(hit);
+    else if (event.key === "B") this.selecting.through(hit);
     else if (this.isRanked && (event.key === "+" || event.key === "=")) this.onMore(hit);
     else if (this.isRanked && event.key === "-") this.onLess(hit);
     else return;

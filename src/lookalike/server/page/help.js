@@ -9,6 +9,8 @@ const KEYS = [
   ["s", "find similar, in the closer look"],
   ["+ −", "more, less like this"],
   ["b", "into the basket, or out of it"],
+  ["Shift + b", "all from the last one to this; Shift + click, too"],
+  ["Ctrl + click", "into the basket, or out of it"],
   ["r", "search a region, in the closer look"],
   ["a · m", "all pictures, the map"],
   ["Ctrl + V", "search with the picture on the clipboard"],

@@ -9,8 +9,8 @@ const isPictureFile = (file) =>
 
 // `onPictures` is called with files and "search" or "add"; `canAdd` says whether to offer that.
 export class Inputs {
-  constructor({ onPictures, onText, onNothing, canAdd }) {
-    Object.assign(this, { onPictures, onText, onNothing, canAdd });
+  constructor({ onPictures, onText, onWordless, onNothing, canAdd }) {
+    Object.assign(this, { onPictures, onText, onWordless, onNothing, canAdd });
     this.cover = part("drop-cover");
     this.adding = h("input", { type: "file", accept: "image/*", multiple: true, hidden: true });
     document.body.append(this.adding);
@@ -36,6 +36,13 @@ export class Inputs {
         input.value = "";
       });
     }
+    const field = part("text");
+    // Keys that write, and not those that go on, or paste a picture.
+    field.addEventListener("keydown", ({ key, ctrlKey, metaKey, altKey }) => {
+      const isWord = key.length === 1 && !ctrlKey && !metaKey && !altKey;
+      if (isWord && field.readOnly) this.onWordless();
+    });
+    field.addEventListener("click", () => field.readOnly && this.onWordless());
     part("ask").addEventListener("submit", (event) => {
       event.preventDefault();
       const text = part("text").value.trim();

@@ -13,7 +13,7 @@ import { listenToKeys } from "./keys.js";
 import { late } from "./late.js";
 import { Live, tellOfJob } from "./live.js";
 import { MapOpening } from "./map-opening.js";
-import { notice, tell } from "./notices.js";
+import { followDialogs, notice, tell } from "./notices.js";
 import { QueryPanel } from "./query-panel.js";
 import { Refine } from "./refine.js";
 import { Results, state as drawn } from "./results.js";
@@ -51,6 +51,7 @@ class App {
       basket,
       acts: this.asking.hitActs(),
       onFresh: () => this.viewing.show(store.now),
+      knowsWords: () => Boolean(this.gallery?.has_text),
     });
     this.viewing = new Viewing({
       store,
@@ -94,6 +95,7 @@ class App {
       onPictures: (files, wish) =>
         wish === "add" ? this.add(files) : this.asking.withPictures(files),
       onText: (text) => this.asking.withText(text),
+      onWordless: () => this.asking.tellWordless(),
       onNothing: (words) => notice(words, { kind: "wrong", key: "no-picture" }),
       canAdd: () => this.canWrite,
     });
@@ -273,6 +275,7 @@ class App {
 
   listen() {
     const { store } = this;
+    followDialogs();
     part("home").addEventListener("click", (event) => {
       event.preventDefault();
       store.set(withoutQuery);

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { button, counted, h } from "./dom.js";
 import { Lasso } from "./lasso.js";
+import { MapAge } from "./map-age.js";
 import { markup } from "./map-markup.js";
 import { readMap } from "./map/data.js";
 import { PictureMap } from "./map/map.js";
@@ -22,9 +23,12 @@ export class MapView {
 
   async show(gallery, { canWrite }) {
     // It stays while pictures come and go: somebody may be looking at it.
-    if (this.key === gallery.name) return this.map?.resize();
+    if (this.key === gallery.name) {
+      this.age?.follow(gallery);
+      return this.map?.resize();
+    }
     this.key = gallery.name;
-    this.map = null;
+    this.map = this.age = null;
     const isLatest = this.latest();
     if (gallery.has_map === false) return this.root.replaceChildren(this.offer(canWrite));
     this.root.replaceChildren(h("p", { class: "waiting", role: "status" }, "Opening the map …"));
@@ -33,7 +37,10 @@ export class MapView {
       if (!isLatest()) return undefined;
       // Out of sight it has no size to be drawn in: it is opened by those who come back.
       if (this.root.hidden) this.key = null;
-      else this.draw(gallery.name, facts);
+      else {
+        this.draw(gallery.name, facts);
+        this.tellAge(gallery, facts, canWrite);
+      }
     } catch (error) {
       if (!isLatest()) return undefined;
       const again = () => {
@@ -82,8 +89,9 @@ export class MapView {
     this.data = data;
     this.root.replaceChildren(...markup());
     this.panel = new Panel(this.root, data);
+    const panel = this.part("panel");
     const covered = () => {
-      const { offsetWidth, offsetHeight } = this.part("panel");
+      const { offsetWidth, offsetHeight } = panel;
       return this.isNarrow ? { left: 0, bottom: offsetHeight } : { left: offsetWidth, bottom: 0 };
     };
     this.map = new PictureMap(this.part("stage"), data, {
@@ -93,9 +101,17 @@ export class MapView {
       onMove: () => this.placeCard(),
     });
     this.panel.attach(this.map);
+    // Its folder may be called otherwise.
+    this.part("title").textContent = name;
     this.lasso = new Lasso(this.part("stage"), this.map, (points) => this.chosen(points));
     this.listen();
     if (this.isNarrow) this.fold();
+  }
+
+  tellAge(gallery, { stale, generation }, canWrite) {
+    this.age = new MapAge({ stale, generation, canWrite, make: this.acts.make });
+    this.age.follow(gallery);
+    this.root.append(this.age.box);
   }
 
   part(name) {

@@ -4,6 +4,19 @@ import { button, h, part } from "./dom.js";
 
 const STAYS_MS = 6000;
 
+// A dialog lies over all that is not inside it, where nothing can be pressed, or is read out: as
+// long as one is open, news are shown within it. At a door there is nothing to tell.
+export function followDialogs() {
+  const movable = [part("notices"), part("told")];
+  const follow = () => {
+    const open = [...document.querySelectorAll("dialog[open]:not(.sign-in)")].at(-1);
+    const host = open ?? document.body;
+    if (movable[0].parentElement !== host) host.append(...movable);
+  };
+  const watched = { attributes: true, attributeFilter: ["open"], subtree: true };
+  new MutationObserver(follow).observe(document.body, watched);
+}
+
 export function tell(words) {
   part("told").textContent = words;
 }

@@ -29,6 +29,7 @@ export class Refine {
     if (written === this.written || isBusy) return this.showThreshold(state);
     Object.assign(this, { asked, written });
     const focused = document.activeElement?.dataset?.focus;
+    this.noteOpened();
     fill(
       this.box,
       this.headOf(state),
@@ -39,6 +40,12 @@ export class Refine {
     this.showThreshold(state);
     if (focused) this.box.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
     return undefined;
+  }
+
+  // What was opened, or closed, just now: its event comes later than what is drawn anew.
+  noteOpened() {
+    for (const { open, firstElementChild: summary } of this.box.querySelectorAll("details"))
+      this.opened[open ? "add" : "delete"](summary.dataset.focus.replace(/^facet-/, ""));
   }
 
   headOf(state) {

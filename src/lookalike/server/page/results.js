@@ -1,16 +1,17 @@
 // The pictures of an answer, page after page, with what was asked above them.
 
-import { button, counted, fill, h, part, readable } from "./dom.js";
-import { hasFilters, labelOf, withFilter } from "./filters.js";
+import { button, counted, h, part, readable } from "./dom.js";
+import { hasFilters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { tell } from "./notices.js";
+import { showHead } from "./result-head.js";
 import { Answers } from "./searching.js";
 import { isAsking } from "./state.js";
 
 export class Results {
   // `acts`: open, pick, more, less with a hit; `onFresh` is called when there are more hits.
-  constructor({ store, refine, basket, acts, onFresh }) {
-    Object.assign(this, { store, refine, basket, acts, onFresh });
+  constructor({ store, refine, basket, acts, onFresh, knowsWords }) {
+    Object.assign(this, { store, refine, basket, acts, onFresh, knowsWords });
     this.answers = new Answers();
     this.answer = null;
     this.end = h("div", { class: "end" });
@@ -39,6 +40,7 @@ export class Results {
       isPicked: this.basket.has,
       onOpen: this.acts.open,
       onPick: (hit) => this.basket.toggle(hit.image_id),
+      onPickAll: (ids) => this.basket.addAll(ids),
       onMore: this.acts.more,
       onLess: this.acts.less,
     });
@@ -130,51 +132,8 @@ export class Results {
   }
 
   showHead(state) {
-    const { answer } = this;
-    const { told } = answer;
-    const title = answer.isRanked
-      ? titleOf(state)
-      : hasFilters(state)
-        ? "Filtered pictures"
-        : "All pictures";
-    const took =
-      answer.took && answer.isRanked ? ` · ${Math.max(1, Math.round(answer.took))}\u00a0ms` : "";
-    const looking = answer.problem ? "" : "Looking …";
-    const said = told
-      ? `Best first by ${told.meaning}${took}`
-      : answer.isRanked
-        ? looking
-        : "Newest first";
-    const count = state.filters.length + (state.where ? 1 : 0) + (state.min !== null ? 1 : 0);
-    fill(
-      part("head"),
-      h(
-        "div",
-        { class: "grow" },
-        h("h1", {}, title),
-        h("p", { class: "quietly", title: secondsOf(told) }, readable(said)),
-      ),
-      button(count ? `Refine · ${count}` : "Refine", {
-        sign: "refine",
-        kind: "only-narrow",
-        on: () => this.refine.unfold(),
-      }),
-      this.filterChips(state),
-    );
-  }
-
-  filterChips(state) {
-    const chip = (words, act) =>
-      button(words, { sign: "close", kind: "chip", "aria-label": `${words}: take away`, on: act });
-    const chips = state.filters.map((filter) =>
-      chip(labelOf(filter), () =>
-        this.store.set({
-          filters: withFilter(state.filters, { column: filter.column, values: [] }),
-        }),
-      ),
-    );
-    if (state.where) chips.push(chip(state.where, () => this.store.set({ where: "" })));
-    return chips.length > 0 && h("div", { class: "chips" }, chips);
+    const { answer, grid, store, refine } = this;
+    showHead({ state, answer, grid, store, refine });
   }
 
   showEnd() {
@@ -226,16 +185,23 @@ export class Results {
     };
     const { now } = this.store;
     if (problem.status === 400 && now.where) this.refine.complain(problem.message);
+    const pictures = now.parts.filter((each) => each.kind !== "text");
+    const isWordless =
+      problem.status === 400 && pictures.length < now.parts.length && !this.knowsWords();
     const words =
       problem.name === "Unreachable"
         ? "The server does not answer"
         : problem.name === "GoneError"
           ? "That picture is gone"
-          : problem.title || "This search did not work";
+          : isWordless
+            ? "This gallery knows no words"
+            : problem.title || "This search did not work";
     const act =
       problem.name === "GoneError"
         ? button("Start again", { on: () => this.store.set({ parts: [] }) })
-        : button("Try again", { on: again });
+        : isWordless
+          ? button("Search without words", { on: () => this.store.set({ parts: pictures }) })
+          : button("Try again", { on: again });
     const told =
       problem.name === "Unreachable" ? "Your search goes on as soon as it does." : problem.message;
     this.end.replaceChildren(state(words, told, act, "alert"));
@@ -266,26 +232,6 @@ function endOf(answer, shown) {
   if (shown === answer.hits.length && answer.isCut)
     return `The ${shown.toLocaleString("en")} best: one search goes no further.`;
   return shown > 1 ? `${counted(shown, "picture")}. That is all.` : "That is all.";
-}
-
-function titleOf({ parts, kept, rejected }) {
-  if (!parts.length) return kept.length ? "More like these" : "Less like these";
-  if (parts.length > 1 || kept.length || rejected.length) return "Pictures like this mix";
-  const [only] = parts;
-  if (only.kind === "text") return `“${only.value}”`;
-  return only.weight < 0
-    ? "Least like this"
-    : only.region
-      ? "Pictures like this region"
-      : "Pictures like this";
-}
-
-function secondsOf(told) {
-  if (!told?.seconds) return null;
-  const stages = Object.entries(told.seconds).map(
-    ([stage, seconds]) => `${stage} ${(1000 * seconds).toFixed(1)} ms`,
-  );
-  return stages.join(", ");
 }
 
 export function state(title, words, act = "", role = null) {

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { button, counted, h, icon, isTouched, nameOf, part, readable } from "./dom.js";
-import { ratioOf } from "./grid.js";
+import { ratioOf } from "./shapes.js";
 
 const SHOWN = 9;
 
@@ -34,7 +34,9 @@ export class StartView {
         : "Drop a picture here";
     const hints = isEmpty
       ? canAdd
-        ? "Drop pictures to add them."
+        ? isTouched()
+          ? "Choose pictures, or take some, to add them."
+          : "Drop pictures to add them."
         : "Index a folder to fill it: lookalike index FOLDER."
       : hintOf(gallery);
     const zone = h(

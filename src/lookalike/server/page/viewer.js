@@ -10,6 +10,8 @@ import { Region } from "./region.js";
 const SIDE = 1024;
 // A small picture is shown so many times larger, and no more: beyond that it is only blurred.
 const LARGER = 2.5;
+// So wide are those at least that nobody would see otherwise, or could press.
+const LEAST_WIDTH = 160;
 
 export class Viewer {
   // `acts` holds what the buttons do: similar, more, less, add, pick, region, remove, step, close.
@@ -126,7 +128,7 @@ export class Viewer {
     );
     if (!width || !height) return;
     this.region.cover.style.setProperty("--shape", width / height);
-    this.region.cover.style.setProperty("--most", `${LARGER * width}px`);
+    this.region.cover.style.setProperty("--most", `${Math.max(LEAST_WIDTH, LARGER * width)}px`);
   }
 
   offerRegion(box, search) {
