@@ -94,6 +94,23 @@ def test_merging_again_changes_nothing(lookalike, shards):
     assert outcome.out == "4 pictures in all\n  added    0\n  already  4\n"
 
 
+def test_merging_again_leaves_out_what_was_removed_until_it_is_asked_for(lookalike, shards, photos):
+    lookalike("merge", *shards, "--into", "all")
+    lookalike("remove", f"{photos}/red.png", "--gallery", "all")
+
+    outcome = lookalike("merge", *shards, "--into", "all")
+    assert outcome.out == (
+        "3 pictures in all\n  added    0\n  already  3\n"
+        "  1 picture left out that had been removed by hand: "
+        "--restore PATH takes in what it names, a picture or a folder\n"
+    )
+    refused = lookalike("merge", *shards, "--into", "all", "--restore", f"{photos}/green.png")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "was removed by hand in these galleries" in refused.err
+    outcome = lookalike("merge", *shards, "--into", "all", "--restore", photos)
+    assert outcome.out.startswith("4 pictures in all\n  added    1\n")
+
+
 def test_merging_what_makes_no_sense_leaves_no_gallery(lookalike, shards, tmp_path, encoder):
     encoder = encoder.replace("mean=0", "mean=.1")
     foreign = lookalike("embed", "photos", "--out", "foreign", "--encoder", encoder)
@@ -163,7 +180,7 @@ def test_an_interrupted_import_goes_on(tmp_path):
     while run.poll() is None and not images_in(tmp_path / "base"):
         time.sleep(0.01)
     run.send_signal(signal.SIGINT)
-    _, error = run.communicate(timeout=30)
+    _, error = run.communicate(timeout=60)
     assert run.returncode == 130, error
     assert "the same command goes on from there" in error
     assert 0 < images_in(tmp_path / "base") < 300

@@ -143,7 +143,7 @@ def test_a_tombstone_of_no_segment(filled: Gallery) -> None:
 
 
 def test_an_image_that_is_skipped_as_well(filled: Gallery) -> None:
-    change(filled, "INSERT INTO skipped VALUES (1, 'north.jpg', 1, 1, 'reason', 'now')")
+    change(filled, "INSERT INTO skipped VALUES (1, 'north.jpg', 1, 1, 'reason', 'now', NULL)")
     assert problem(filled) == "Image 2 ('north.jpg') is noted as skipped as well."
 
 

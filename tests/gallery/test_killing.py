@@ -26,7 +26,7 @@ def dies_at(gallery: Path, operation: str, step: str) -> None:
         [sys.executable, str(SCRIPT), str(gallery), operation, step],
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
 

@@ -16,7 +16,7 @@ from PIL import Image
 from lookalike.encoders import Encoder, embed
 from lookalike.gallery import Gallery
 from lookalike.images import content_hash
-from lookalike.ingest import UpdateReport, add_images
+from lookalike.ingest import UpdateReport, add_images, batch
 from lookalike.ingest.watching import lookout
 from running_watcher import PATIENCE_S, RunningWatcher
 
@@ -29,8 +29,8 @@ Check = Callable[[Gallery, Encoder], None]
 class Photos:
     """A folder of pictures; each number is a colour of its own, 1 to 1000.
 
-    Every file gets a later date than the one before, so that no test depends
-    on how fast it runs.
+    Every file gets a later date than the one before, and appears whole and with
+    its date, so that no test depends on how fast it runs.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,16 +44,21 @@ class Photos:
 
     def write(self, path: str, data: bytes) -> Path:
         """Write any bytes."""
-        file = self.folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-        self.touch(path)
+        file, made = self.folder / path, self.folder.parent / ".made" / "file"
+        for folder in (file.parent, made.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        made.write_bytes(data)
+        self._date(made)
+        os.replace(made, file)
         return file
 
     def touch(self, path: str) -> None:
         """Give a file a later date."""
+        self._date(self.folder / path)
+
+    def _date(self, file: Path) -> None:
         self._now_ns += 10**9
-        os.utime(self.folder / path, ns=(self._now_ns, self._now_ns))
+        os.utime(file, ns=(self._now_ns, self._now_ns))
 
     def rename(self, old: str, new: str) -> None:
         """Rename a file, over another one if need be; it keeps its date."""
@@ -79,6 +84,12 @@ def picture_bytes(number: int) -> bytes:
     stream = BytesIO()
     Image.new("RGB", (12, 10), (red, green, blue)).save(stream, "PNG")
     return stream.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no commit come earlier because the machine is slow."""
+    monkeypatch.setattr(batch, "COMMIT_S", float("inf"))
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """``lookalike index`` with small commits, so that there is much to interrupt.
 
-``indexing_process.py ARGUMENTS`` is ``lookalike ARGUMENTS`` with a commit for
-every eight files and a compaction for every dozen segments. ``PAUSE_S`` in its
-environment are the seconds that each picture takes longer.
+``indexing_process.py small ARGUMENTS`` is ``lookalike ARGUMENTS`` with a commit for
+every eight files and a compaction for every dozen segments; after ``usual`` they are
+as ever. ``PAUSE_S`` in its environment are the seconds that each picture takes longer.
+With ``STAYS`` in it a process that is done waits to be killed, however fast it was.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ def decode(*given: Any, **options: Any) -> Any:
 
 
 pipeline.decode = decode
-batch.COMMIT_FILES = 8
-writing.MOST_SEGMENTS = 12
-sys.exit(run(sys.argv[1:]))
+if sys.argv[1] == "small":
+    batch.COMMIT_FILES = 8
+    writing.MOST_SEGMENTS = 12
+code = run(sys.argv[2:])
+if code == 0 and "STAYS" in os.environ:
+    os.close(2)  # there is nothing more to read
+    sys.stdin.read()
+sys.exit(code)

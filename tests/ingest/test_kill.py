@@ -23,10 +23,10 @@ from lookalike.images import content_hash, open_source
 from lookalike.ingest import add_images
 from lookalike.ingest.planning import Plan, make_plan
 
-SMALL_COMMITS = [sys.executable, str(Path(__file__).with_name("indexing_process.py"))]
+INDEXING = [sys.executable, str(Path(__file__).with_name("indexing_process.py"))]
+SMALL_COMMITS, USUAL_COMMITS = [*INDEXING, "small"], [*INDEXING, "usual"]
 PLAIN = [sys.executable, "-m", "lookalike"]
 KILLS = 64
-OF_EACH_KIND = 10
 PICTURES = 400
 BROKEN = b"no picture"
 
@@ -105,8 +105,9 @@ def start(program: list[str], folder: Path, gallery: Path, encoder: str) -> subp
     """Start an index process whose log is read from its standard error."""
     options = ["--gallery", str(gallery), "--encoder", encoder, "--threads", "2", "-v"]
     command = [*program, "index", str(folder), *options]
+    pipe = subprocess.PIPE
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, errors="replace"
     )
 
 
@@ -133,12 +134,13 @@ def expected(gallery: Path, folder: Path) -> tuple[Plan, dict[str, int]]:
     return plan, {path: image.image_id for path, image in known.items()}
 
 
-def killed(process: subprocess.Popen[str], *, goal: int, after_s: float) -> tuple[bool, int]:
+def killed(process: subprocess.Popen[str], *, goal: int, after_s: float) -> int:
     """Kill a process some time after it has declared ``goal`` files safe.
 
     Returns:
-        Whether it was still alive, and how many files it had declared safe.
+        How many files it had declared safe.
     """
+    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
     safe, said = 0, []
@@ -148,10 +150,10 @@ def killed(process: subprocess.Popen[str], *, goal: int, after_s: float) -> tupl
     time.sleep(after_s)
     process.kill()
     said += process.stderr.readlines()
-    process.stdout.close()
-    process.stderr.close()
-    assert process.wait() in {0, -signal.SIGKILL}, "".join(said)
-    return process.returncode != 0, max(map(acknowledged, said), default=0)
+    for stream in (process.stdin, process.stdout, process.stderr):
+        stream.close()
+    assert process.wait() == -signal.SIGKILL, "".join(said)
+    return max(map(acknowledged, said), default=0)
 
 
 def check_nothing_is_lost(
@@ -181,32 +183,31 @@ def everything(gallery: Gallery) -> tuple[dict[str, str], np.ndarray]:
     return {image.path: image.content_hash for image in images}, rows
 
 
-def test_no_kill_loses_what_was_declared_safe(tmp_path, encoder, encoder_name, aligned):
+def test_no_kill_loses_what_was_declared_safe(
+    tmp_path, encoder, encoder_name, aligned, monkeypatch
+):
+    monkeypatch.setenv("STAYS", "1")  # how many kills meet a process is no matter of chance
     chance = random.Random(2026)
     collection = Collection(tmp_path / "photos", chance)
     gallery = tmp_path / "gallery"
     collection.add(PICTURES)
-    kills = {"start": 0, "commit": 0, "end": 0, "plain": 0}
-    # Where disks are fast, many a process has ended before it could be killed.
-    for turn in range(4 * KILLS):
-        if sum(kills.values()) >= KILLS and min(kills.values()) >= OF_EACH_KIND:
-            break
-        program = PLAIN if turn % 4 == 3 else SMALL_COMMITS
+    cut_short = 0
+    for turn in range(KILLS):
+        program = USUAL_COMMITS if turn % 4 == 3 else SMALL_COMMITS
         moment = ("start", "commit", "end")[turn % 3]
         plan, ids = expected(gallery, collection.folder)
         total = len(plan.to_read)
         goal = {"start": 0, "commit": chance.randint(1, total), "end": total}[moment]
         after_s = chance.uniform(0, {"start": 0.5, "commit": 0.02, "end": 0.06}[moment])
         process = start(program, collection.folder, gallery, encoder_name)
-        was_alive, safe = killed(process, goal=goal, after_s=after_s)
-        kills["plain" if program is PLAIN else moment] += was_alive
+        safe = killed(process, goal=goal, after_s=after_s)
+        cut_short += safe < total
         check_nothing_is_lost(gallery, collection.contents(), plan, ids, safe)
         collection.disturb()
-    assert sum(kills.values()) >= KILLS
-    assert min(kills.values()) >= OF_EACH_KIND, kills
+    assert cut_short > 0  # as a rule two thirds; the others met the end of their work
 
     last = start(PLAIN, collection.folder, gallery, encoder_name)
-    _, errors = last.communicate(timeout=60)
+    _, errors = last.communicate(timeout=300)
     assert last.returncode == 0, errors
     with (
         Gallery.open(gallery) as survivor,
@@ -224,16 +225,17 @@ def test_no_kill_loses_what_was_declared_safe(tmp_path, encoder, encoder_name, a
 def test_an_interrupted_process_says_so_and_the_next_goes_on(
     tmp_path, encoder, encoder_name, aligned, monkeypatch
 ):
-    monkeypatch.setenv("PAUSE_S", "0.02")  # the signal comes while much is left to do
+    monkeypatch.setenv("PAUSE_S", "0.2")  # the signal comes while much is left to do
     collection = Collection(tmp_path / "photos", random.Random(1))
     collection.add(PICTURES)
     gallery = tmp_path / "gallery"
     process = start(SMALL_COMMITS, collection.folder, gallery, encoder_name)
     assert process.stderr is not None
-    while not (safe := acknowledged(process.stderr.readline())):
-        pass
+    safe = 0
+    while not safe and (line := process.stderr.readline()):
+        safe = acknowledged(line)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Traceback" not in errors
     with Gallery.open(gallery) as opened:
@@ -242,7 +244,7 @@ def test_an_interrupted_process_says_so_and_the_next_goes_on(
         assert safe - 8 <= kept < len(collection.contents())
         aligned(opened, encoder)
     again = start(PLAIN, collection.folder, gallery, encoder_name)
-    told, _ = again.communicate(timeout=60)
+    told, _ = again.communicate(timeout=300)
     assert again.returncode == 0
     assert re.search(rf"\badded +{len(collection.contents()) - kept}\b", told)
     assert re.search(rf"\bunchanged +{kept}\b", told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -146,10 +147,55 @@ def test_a_touched_file_is_not_taken_for_its_renamed_copy(photos, without_a, upd
     assert noted(without_a) == {"a.png"}
 
 
-def test_a_removed_file_moved_over_another_replaces_it(photos, without_a, update):
+def test_a_removed_file_moved_over_another_stays_out(photos, without_a, update, encoder):
     photos.rename("a.png", "b.png")
-    assert update() == {"changed": 1, "unchanged": 1}
-    assert noted(without_a) == set()
+    assert update() == {"forgotten": 1, "unchanged": 1, "skipped": 1}
+    (item,) = add_images(without_a, photos.folder, encoder).skipped
+    assert (item.path, item.reason) == (str(photos.folder / "b.png"), REMOVED_BY_HAND)
+    assert noted(without_a) == {"b.png"}
+    assert update(restore=[str(photos.folder / "b.png")]) == {"added": 1, "unchanged": 1}
+
+
+def test_nor_does_it_come_with_an_update_of_the_path_it_was_moved_over(photos, without_a, encoder):
+    photos.rename("a.png", "b.png")
+    report = update_paths(without_a, encoder, photos.folder, ["b.png"])
+    assert [(change.what, change.image_id) for change in report.changes] == [("removed", 2)]
+    assert [item.reason for item in report.skipped] == [REMOVED_BY_HAND]
+    assert paths_of(without_a) == {"c.png"}
+    assert noted(without_a) == {"b.png"}
+
+
+def test_a_removed_file_that_swaps_its_name_with_another_stays_out(photos, without_a, update):
+    photos.swap("a.png", "b.png")
+    assert update() == {"added": 1, "copies": 1, "forgotten": 1, "unchanged": 1, "skipped": 1}
+    assert paths_of(without_a) == {"a.png", "c.png"}
+    assert noted(without_a) == {"b.png"}
+    assert without_a.verify().is_clean
+
+
+def test_a_copy_of_a_removed_file_over_another_comes_in(photos, without_a, update):
+    photos.add("b.png", 1)
+    assert update() == {"changed": 1, "unchanged": 1, "skipped": 1}
+    assert noted(without_a) == {"a.png"}
+
+
+@pytest.mark.parametrize("paths", [None, ["b.png"], ["b.png", "d.png"]])
+def test_a_known_copy_of_a_removed_file_moved_over_another_replaces_it(
+    photos, gallery, update, encoder, paths
+):
+    for path, number in (("a.png", 1), ("b.png", 2), ("d.png", 1)):
+        photos.add(path, number)
+    update()
+    remove_images(gallery, [gallery.image(1)])
+    content = gallery.image(3).content_hash
+    photos.rename("d.png", "b.png")
+    photos.delete("a.png")
+    if paths is None:
+        update()
+    else:
+        update_paths(gallery, encoder, photos.folder, paths)
+    (image,) = gallery.images()
+    assert (image.image_id, image.path, image.content_hash) == (2, "b.png", content)
 
 
 def test_a_renaming_is_noted_once_however_many_copies_there_are(photos, without_a, update):
@@ -175,6 +221,20 @@ def test_what_an_older_lookalike_noted_counts_by_size_and_date(photos, gallery, 
     assert update() == {"unchanged": 1, "skipped": 1}
     photos.touch("a.png")
     assert update() == {"unchanged": 1, "added": 1}
+
+
+def test_what_was_noted_in_a_sentence_counts_by_content(photos, without_a, update):
+    """There was no column for it at first."""
+    (note,) = without_a.skipped(1)
+    older = f"{REMOVED_BY_HAND} Its content: {note.content_hash}"
+    with without_a.writer() as writer:
+        writer.commit(skipped=[replace(note, reason=older, content_hash=None)])
+    photos.rename("a.png", "d.png")
+    photos.touch("d.png")
+    assert update() == {"unchanged": 2, "skipped": 1}
+    assert list(without_a.skipped(1)) == [
+        replace(note, path="d.png", mtime_ns=os.stat(photos.folder / "d.png").st_mtime_ns)
+    ]
 
 
 @pytest.mark.parametrize("place", ["a.png", ".", "../photos"])

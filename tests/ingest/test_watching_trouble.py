@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from itertools import pairwise
@@ -14,22 +15,39 @@ from lookalike.gallery import Gallery
 from lookalike.images import content_hash
 from lookalike.ingest import Watcher, add_images
 from lookalike.ingest.watching import rounds, sparing
+from lookalike.ingest.watching.settling import Settling
 from running_watcher import PATIENCE_S, SETTLE_S
 
 
-def test_half_written_files_wait(photos, watching, tmp_path):
+def test_half_written_files_wait(photos, watching):
     whole = photos.add("first.png", 1000).read_bytes() + bytes(20_000)
     with watching(settle_s=1.5) as running:
-        with open(photos.folder / "slow.png", "wb") as file:
-            for start in range(0, len(whole), len(whole) // 8):
-                file.write(whole[start : start + len(whole) // 8])
-                file.flush()
-                time.sleep(0.15)
-        running.until_files("first.png", "slow.png")
-    assert running.updates == 1
-    assert all(not report.skipped for report in running.reports)
-    (image,) = [image for image in running.gallery.images() if image.path == "slow.png"]
-    assert image.content_hash == content_hash(whole)
+        for number in range(100):
+            told, updates = len(running.reports), running.updates
+            file = photos.folder / f"{number}.png"
+            pause_s = write_slowly(file, whole)
+            running.until(lambda at=file.name: hash_of(running, at) == content_hash(whole))
+            if pause_s < 1.5:  # else this machine stood still: another one
+                break
+    assert running.updates == updates + 1
+    assert all(not report.skipped for report in running.reports[told:])
+
+
+def write_slowly(file, data):
+    """Write a file for longer than the watcher waits; gives the longest pause in seconds."""
+    written = [time.monotonic()]
+    with open(file, "wb", buffering=0) as out:
+        for start in range(0, len(data), len(data) // 16):
+            out.write(data[start : start + len(data) // 16])
+            written.append(time.monotonic())
+            time.sleep(0.15)
+    return max(later - earlier for earlier, later in pairwise(written))
+
+
+def hash_of(running, path):
+    """Tell what the gallery knows of a file."""
+    found = [image.content_hash for image in running.gallery.images() if image.path == path]
+    return found[0] if found else None
 
 
 def test_a_file_that_stalled_half_written_is_taken_when_it_is_whole(photos, watching):
@@ -265,31 +283,48 @@ def test_an_emptied_root_is_taken_for_an_unplugged_drive(photos, watching):
 
 def test_another_root_under_the_same_name(photos, watching, tmp_path):
     with watching() as running:
+        other = type(photos)(tmp_path / "other")
+        other.add("a.png", 1)
         photos.folder.rename(tmp_path / "old")
-        photos.folder.mkdir()
-        photos.add("a.png", 1)
+        other.folder.rename(photos.folder)
         running.until_files("a.png")
         photos.add("b.png", 2)
         running.until_files("a.png", "b.png")
 
 
-def test_stopping_in_the_middle_of_a_flood(photos, watching, gallery, monkeypatch):
+def test_stopping_in_the_middle_of_a_flood(photos, watching, gallery, monkeypatch, tmp_path):
     monkeypatch.setattr("lookalike.ingest.source_update.TELL_S", 0.0)
+    flood = type(photos)(tmp_path / "flood")
+    for number in range(1, 60):
+        flood.add(f"{number}.png", number)
     with watching() as running:
         running.watcher._rounds._on_progress = lambda progress: (
             progress.done > 3 and running.stop.set()
         )
-        for number in range(1, 60):
-            photos.add(f"{number}.png", number)
+        os.replace(flood.folder, photos.folder / "flood")
         running.thread.join(PATIENCE_S)
         assert not running.thread.is_alive()
     assert gallery.verify().is_clean
     assert 1 < len(running.files) < 60
 
 
-def test_what_a_commit_of_somebody_else_took_is_not_taken_again(photos, watching, gallery, encoder):
-    with watching(settle_s=1.0) as running:
+def test_what_a_commit_of_somebody_else_took_is_not_taken_again(
+    photos, watching, gallery, encoder, monkeypatch
+):
+    take, is_committed = Settling.take, threading.Event()
+
+    def take_later(settling, most, now):
+        return take(settling, most, now) if is_committed.is_set() else []
+
+    monkeypatch.setattr(Settling, "take", take_later)
+    with watching() as running:
+        waiting = running.watcher._rounds._settling
         photos.add("a.png", 1)
+        running.until(lambda: len(waiting) == 1)
         add_images(gallery, photos.folder, encoder)
-        time.sleep(2.0)
-    assert running.updates == 0
+        is_committed.set()
+        running.until(lambda: len(waiting) == 0)
+        photos.add("b.png", 2)
+        running.until_files("first.png", "a.png", "b.png")
+    assert [change.path for change in running.changes] == [str(photos.folder / "b.png")]
+    assert running.updates == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import click
@@ -11,7 +12,7 @@ from lookalike.cli.examples import ExampleCommand
 from lookalike.cli.fresh_index import freshen_index
 from lookalike.cli.interrupts import Interrupted, safe_so_far
 from lookalike.cli.new_gallery import opened_or_new
-from lookalike.cli.options import located_gallery, logging_options
+from lookalike.cli.options import absolute, located_gallery, logging_options
 from lookalike.cli.output import counted, say, shown_path
 from lookalike.cli.progress import counting_bar
 from lookalike.cli.waiting import when_free
@@ -35,14 +36,25 @@ EXAMPLES = (
     metavar="GALLERY",
     help="The gallery that takes them in; made if it is not there.",
 )
+@click.option(
+    "--restore",
+    metavar="PATH",
+    multiple=True,
+    help="Take a picture in again that was removed by hand, or all that were below a folder. "
+    "May be given several times.",
+)
 @logging_options
-def command(galleries: tuple[str, ...], into: str) -> None:
+def command(galleries: tuple[str, ...], into: str, restore: tuple[str, ...]) -> None:
     """Copy the images of galleries or shards into one gallery.
 
     The pictures themselves are not read and need not be there. Refused before
     anything is written: galleries of different encoders, a picture that two of
     them hold, and one that GALLERY holds with other content. Ctrl-C is safe at
     any moment: the same command goes on from there.
+
+    What was removed by hand from GALLERY, or from one of those that it takes
+    in, is not copied from another, unless --restore names it. What GALLERY
+    holds stays.
 
     Into a new GALLERY, indexes that were trained as one (lookalike tune --like)
     are joined instead of building one; -v says why, where that is impossible.
@@ -53,17 +65,19 @@ def command(galleries: tuple[str, ...], into: str) -> None:
         ]
         space, dtype = common_space(inputs)
         target = stack.enter_context(opened_or_new(located_gallery(into), space, dtype=dtype))
-        done = run(inputs, target)
+        done = run(inputs, target, restore=[absolute(place) for place in restore])
         show(done, target)
         join_indexes(target, inputs)
         freshen_index(target)
 
 
-def run(inputs: list[Gallery], target: Gallery) -> MergeReport:
+def run(inputs: list[Gallery], target: Gallery, *, restore: Sequence[str]) -> MergeReport:
     """Merge with a progress bar."""
     try:
         with counting_bar("Merging") as tell:
-            return when_free(lambda: merge_galleries(inputs, target, on_progress=tell))
+            return when_free(
+                lambda: merge_galleries(inputs, target, on_progress=tell, restore=restore)
+            )
     except KeyboardInterrupt:
         raise safe_so_far(target) from None
 
@@ -95,5 +109,8 @@ def show(done: MergeReport, target: Gallery) -> None:
         say(f"  already  {done.already:,}")
     if done.copies:
         say(f"  {counted(done.copies, 'exact copy', 'exact copies')} share an embedding")
+    if done.kept_out:
+        say(f"  {counted(done.kept_out, 'picture')} left out that had been removed by hand: "
+            "--restore PATH takes in what it names, a picture or a folder")  # fmt: skip
     if done.skipped:
         say(f"  {counted(done.skipped, 'file')} that cannot be used, as the inputs say")

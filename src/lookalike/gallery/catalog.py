@@ -97,13 +97,14 @@ CREATE TABLE tombstones (
 ) WITHOUT ROWID;
 
 CREATE TABLE skipped (
-    -- Files that could not be read; tried again when size or date change.
+    -- Files that are left out; tried again when size or date change.
     source_id INTEGER NOT NULL REFERENCES sources (source_id),
     path NOT NULL,
     size_bytes INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     reason TEXT NOT NULL,
     seen_at TEXT NOT NULL,
+    content_hash TEXT,       -- of what was removed by hand: it stays out, touched or renamed
     PRIMARY KEY (source_id, path)
 ) WITHOUT ROWID;
 """

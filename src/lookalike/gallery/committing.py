@@ -19,6 +19,7 @@ from lookalike.errors import GalleryError, ImageNotInGallery
 from lookalike.gallery.catalog import fitting_integer, json_text, now_utc, to_stored_path
 from lookalike.gallery.records import NewImage, Rename, Skipped, Touch
 from lookalike.gallery.segments import Rows, Segment
+from lookalike.gallery.skipping import insert_skipped
 from lookalike.gallery.sources import require_source
 
 __all__ = ["Change", "apply_change", "bury", "checked_rows", "insert_segment"]
@@ -279,7 +280,11 @@ class _Application:
                     f"remove that image in the same commit."
                 )
             values = (item.source_id, path, item.size_bytes, fitting_integer(item.mtime_ns))
-            self._sql.execute(INSERT_SKIPPED, (*values, _storable(item.reason), self._now))
+            insert_skipped(
+                self._sql,
+                (*values, _storable(item.reason), self._now),
+                content_hash=item.content_hash,
+            )
 
     def _leave(self, content_hash: str, segment_id: int, row: int) -> None:
         self._left[segment_id, row] = None
@@ -324,8 +329,4 @@ UPDATE_IMAGE = (
     "UPDATE images SET content_hash = ?, size_bytes = ?, mtime_ns = ?, width = ?, height = ?, "
     "format = ?, indexed_at = ?, taken = ?, camera = ?, latitude = ?, longitude = ?, "
     "segment_id = ?, row = ?, metadata = ? WHERE image_id = ?"
-)
-INSERT_SKIPPED = (
-    "INSERT OR REPLACE INTO skipped (source_id, path, size_bytes, mtime_ns, reason, seen_at) "
-    "VALUES (?, ?, ?, ?, ?, ?)"
 )

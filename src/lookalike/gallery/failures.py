@@ -18,6 +18,7 @@ from lookalike.errors import (
     LookalikeError,
     StorageFull,
 )
+from lookalike.gallery.strangers import refuse_links
 
 __all__ = ["reading", "require_writable", "writing"]
 
@@ -52,15 +53,16 @@ def reading(gallery: Path) -> Iterator[None]:
 
 @contextmanager
 def writing(gallery: Path) -> Iterator[None]:
-    """Tell failures of a block that writes to the gallery.
+    """Let a block write to the gallery, where no link leads it elsewhere; tell its failures.
 
     Raises:
         StorageFull: The disk, a quota or a file size limit is full.
-        GalleryReadOnly: The folder or a file in it cannot be written.
+        GalleryReadOnly: The folder or a file in it cannot be written, or is a link.
         GalleryLocked: The catalog stayed locked.
         GalleryUnreadable: The catalog is damaged.
         GalleryError: Any other failure of the operating system.
     """
+    refuse_links(gallery)
     try:
         yield
     except sqlite3.Error as error:

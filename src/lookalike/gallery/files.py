@@ -9,11 +9,11 @@ from typing import Any
 
 from lookalike.gallery.catalog import from_stored_path, to_stored_path
 from lookalike.gallery.records import KnownImage, Skipped
+from lookalike.gallery.skipping import skipped_columns, to_skipped
 
 __all__ = ["KnownFiles", "known_files"]
 
 IMAGE_FACTS = "path, image_id, size_bytes, mtime_ns, content_hash"
-SKIPPED_FACTS = "path, size_bytes, mtime_ns, reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ def known_files(connection: sqlite3.Connection, source_id: int, paths: Iterable[
         source_id: Whose paths.
         paths: As the catalog has them; ``""`` is the whole source.
     """
-    known = KnownFiles()
+    known, columns = KnownFiles(), skipped_columns(connection)
     for path in paths:
-        _read(connection, source_id, _at_and_below(path), known)
+        _read(connection, source_id, _at_and_below(path), known, columns)
     return known
 
 
@@ -50,14 +50,15 @@ def _read(
     source_id: int,
     conditions: Iterable[tuple[str, Sequence[str | bytes]]],
     known: KnownFiles,
+    columns: str,
 ) -> None:
     for condition, values in conditions:
         bound = (source_id, *values)
         for path, *facts in _rows(connection, "images", IMAGE_FACTS, condition, bound):
             known.images[from_stored_path(path)] = KnownImage(*facts)
-        for stored, *facts in _rows(connection, "skipped", SKIPPED_FACTS, condition, bound):
-            path = from_stored_path(stored)
-            known.skipped[path] = Skipped(source_id, path, *facts)
+        for row in _rows(connection, "skipped", columns, condition, bound):
+            item = to_skipped(source_id, row)
+            known.skipped[item.path] = item
 
 
 def _rows(

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["CATALOG", "GALLERY_FOLDER", "find_gallery", "is_gallery"]
+__all__ = ["CATALOG", "GALLERY_FOLDER", "absolute_folder", "find_gallery", "is_gallery"]
 
 CATALOG = "catalog.sqlite"
 
 # A gallery inside the folder that it covers is called so.
 GALLERY_FOLDER = ".lookalike"
+
+
+def absolute_folder(path: str | os.PathLike[str]) -> Path:
+    """Name a folder so that it stays the same one, wherever the process goes."""
+    return Path(os.path.abspath(os.path.expanduser(path)))
 
 
 def is_gallery(path: str | Path) -> bool:
@@ -20,7 +25,7 @@ def is_gallery(path: str | Path) -> bool:
 
 def find_gallery(start: str | Path) -> Path | None:
     """Find the nearest ``.lookalike/`` at or above a folder, as git finds its own."""
-    folder = Path(os.path.abspath(os.path.expanduser(start)))
+    folder = absolute_folder(start)
     for above in (folder, *folder.parents):
         if is_gallery(above / GALLERY_FOLDER):
             return above / GALLERY_FOLDER

@@ -30,7 +30,7 @@ from lookalike.gallery.creating import create_folder
 from lookalike.gallery.describing import count_of, describe_gallery
 from lookalike.gallery.embedded import no_such_image, places_of, rows_at
 from lookalike.gallery.files import KnownFiles, known_files
-from lookalike.gallery.finding import is_gallery
+from lookalike.gallery.finding import absolute_folder, is_gallery
 from lookalike.gallery.groups import Groups, read_groups
 from lookalike.gallery.locations import base_folder, paths_inside
 from lookalike.gallery.paging import draw_images, read_images, read_page
@@ -42,6 +42,7 @@ from lookalike.gallery.records import (
     VerifyReport,
 )
 from lookalike.gallery.segments import BlockCache, Segment, read_segments
+from lookalike.gallery.skipping import read_skipped
 from lookalike.gallery.snapshots import Block, Snapshot, dead_rows, images_sharing, require_current
 from lookalike.gallery.sources import read_sources
 from lookalike.gallery.where import (
@@ -96,7 +97,7 @@ class Gallery:
             GalleryReadOnly, StorageFull: The folder cannot be written.
             UsageError: The dtype is unknown.
         """
-        folder = _absolute(path)
+        folder = absolute_folder(path)
         create_folder(folder, space, dtype=dtype, exist_ok=False)
         return cls.open(folder)
 
@@ -109,7 +110,7 @@ class Gallery:
             GalleryTooNew: A newer Lookalike wrote it.
             GalleryUnreadable: It is damaged, or no gallery.
         """
-        folder = _absolute(path)
+        folder = absolute_folder(path)
         if not is_gallery(folder):
             raise GalleryNotFound(
                 f"There is no gallery at {folder}: make one with "
@@ -133,7 +134,7 @@ class Gallery:
             SpaceMismatch: The existing gallery holds embeddings of another space.
             GalleryError: As ``open`` and ``create``.
         """
-        folder = _absolute(path)
+        folder = absolute_folder(path)
         if not is_gallery(folder):
             create_folder(folder, space, dtype=dtype, exist_ok=True)
         gallery = cls.open(folder)
@@ -185,6 +186,11 @@ class Gallery:
             return read_shard(connection)
 
     @property
+    def is_replaced(self) -> bool:
+        """Whether another catalog was seen in its place: another gallery's, or a copy of it."""
+        return self._pool.is_replaced
+
+    @property
     def generation(self) -> int:
         """How many changes were committed so far, read afresh."""
         with self._pool.transaction() as connection:
@@ -200,8 +206,9 @@ class Gallery:
         Raises:
             GalleryLocked: Another writer is at work.
             GalleryReadOnly, StorageFull: The folder cannot be written.
+            GalleryUnreadable: Another gallery has taken its place.
         """
-        return GalleryWriter(self._folder, self.space, dtype=self.dtype)
+        return GalleryWriter(self._folder, self._settings, self._pool)
 
     def snapshot(self) -> Snapshot:
         """Map the embeddings of the present generation.
@@ -376,10 +383,8 @@ class Gallery:
 
     def skipped(self, source_id: int) -> Iterator[Skipped]:
         """Stream the files of a source that could not be used."""
-        query = "SELECT path, size_bytes, mtime_ns, reason FROM skipped WHERE source_id = ?"
         with self._pool.transaction() as connection:
-            for path, *rest in connection.execute(query, (source_id,)):
-                yield Skipped(source_id, from_stored_path(path), *rest)
+            yield from read_skipped(connection, source_id)
 
     def embedding(self, image_id: int) -> NDArray[np.float32]:
         """Read one embedding as it is stored, float32 ``(dim,)``.
@@ -492,7 +497,3 @@ class Gallery:
                         f"see what else is damaged with 'lookalike verify'."
                     ) from error
                 missed = generation
-
-
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    return Path(os.path.abspath(os.path.expanduser(path)))

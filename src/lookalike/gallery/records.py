@@ -130,13 +130,18 @@ class Touch:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that could not be read; it is tried again when it changes."""
+    """A file that is left out; it is tried again when it changes.
+
+    Attributes:
+        content_hash: Of a file that was removed by hand: it stays out while it holds that.
+    """
 
     source_id: int
     path: str
     size_bytes: int
     mtime_ns: int
     reason: str
+    content_hash: str | None = None
 
 
 class KnownImage(NamedTuple):

@@ -15,6 +15,7 @@ from typing import Any
 from lookalike.errors import GalleryError
 from lookalike.gallery import compacting, failures
 from lookalike.gallery.catalog import (
+    Settings,
     from_stored_path,
     now_utc,
     read_generation,
@@ -22,7 +23,13 @@ from lookalike.gallery.catalog import (
     to_stored_path,
 )
 from lookalike.gallery.committing import Change, apply_change, bury, checked_rows, insert_segment
-from lookalike.gallery.connections import checkpoint, connect_writer
+from lookalike.gallery.connections import (
+    ReadPool,
+    catalog_file,
+    checkpoint,
+    connect_writer,
+    require_in_place,
+)
 from lookalike.gallery.locations import source_at
 from lookalike.gallery.locking import WriterLock
 from lookalike.gallery.records import (
@@ -44,8 +51,8 @@ from lookalike.gallery.segments import (
     sweep,
     write_segment,
 )
+from lookalike.gallery.skipping import read_skipped
 from lookalike.gallery.sources import insert_source, move_source, read_sources, require_source
-from lookalike.vectors import EmbeddingSpace
 
 __all__ = ["GalleryWriter"]
 
@@ -64,11 +71,11 @@ class GalleryWriter:
     threads; calls follow one another.
     """
 
-    def __init__(self, folder: Path, space: EmbeddingSpace, *, dtype: str) -> None:
+    def __init__(self, folder: Path, settings: Settings, readers: ReadPool) -> None:
         """Use ``Gallery.writer``."""
         self._folder = folder
-        self._space = space
-        self._dtype = dtype
+        self._space = settings.space
+        self._dtype = settings.dtype
         self._one_at_a_time = threading.RLock()
         self._is_closed = False
         with failures.writing(folder):
@@ -78,11 +85,13 @@ class GalleryWriter:
                 # Tools that move folders may drop an empty one.
                 (folder / SEGMENTS).mkdir(exist_ok=True)
                 failures.require_writable(folder / SEGMENTS)
+                self._file = catalog_file(folder)
                 self._connection = connect_writer(folder)
             except BaseException:
                 self._lock.release()
                 raise
         try:
+            readers.require_same()  # before a file of another gallery is swept
             self._sweep()
         except BaseException:
             self.close()
@@ -191,13 +200,8 @@ class GalleryWriter:
 
     def skipped(self, source_id: int) -> dict[str, Skipped]:
         """Map each path of a source that could not be read to why."""
-        query = "SELECT path, size_bytes, mtime_ns, reason FROM skipped WHERE source_id = ?"
         with self._writing() as connection:
-            found = {}
-            for stored, *rest in connection.execute(query, (source_id,)):
-                path = from_stored_path(stored)
-                found[path] = Skipped(source_id, path, *rest)
-            return found
+            return {item.path: item for item in read_skipped(connection, source_id)}
 
     def known(self, source_id: int, paths: Sequence[str]) -> dict[str, KnownImage]:
         """Map those of some paths of a source that are images to what is known of them."""
@@ -372,6 +376,7 @@ class GalleryWriter:
             "UPDATE settings SET value = ? WHERE key = ?",
             [(generation, "generation"), (now_utc(), "updated")],
         )
+        require_in_place(self._folder, self._file)
         self._connection.execute("COMMIT")
         return generation
 

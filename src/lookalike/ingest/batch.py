@@ -15,7 +15,7 @@ from lookalike.gallery import KnownImage, NewImage, Rename, Skipped, Touch
 from lookalike.images import ImageRef
 from lookalike.ingest.matching import NOTHING_MATCHED
 from lookalike.ingest.pipeline import Loaded
-from lookalike.ingest.removed import removed_reason
+from lookalike.ingest.removed import REMOVED_BY_HAND
 
 __all__ = ["Batch", "Noted", "Tally"]
 
@@ -41,7 +41,8 @@ class Tally:
     """What an update of one source did so far.
 
     Attributes:
-        lost: Known images whose files turned unreadable, with the reason.
+        lost: Known images whose files turned unreadable, or into ones that were removed by
+            hand, with the reason.
         out_of_reach: Files whose bytes could not be had, with the reason: nothing is
             concluded from them.
         changes: What happened to each file, in order; None where it is only counted.
@@ -126,7 +127,7 @@ class Batch:
         if item.failure is not None:
             self._skip(item, known, item.failure)
         elif item.is_removed:
-            self.skipped.append(self._skipped(item, removed_reason(item.content_hash)))
+            self._keep_out(item, known)
         elif item.facts is not None:
             self._add(item, known)
         elif item.moved_from is not None:
@@ -171,6 +172,14 @@ class Batch:
             self.skipped.append(skipped)
         elif self._spares(ref):
             logger.info("kept %r for now: it may be half written", ref.path)
+        else:
+            self.tally.lost.append((known.image_id, skipped))
+
+    def _keep_out(self, item: Loaded, known: KnownImage | None) -> None:
+        """Note a file that was removed by hand; the image it was moved over is lost."""
+        skipped = replace(self._skipped(item, REMOVED_BY_HAND), content_hash=item.content_hash)
+        if known is None:
+            self.skipped.append(skipped)
         else:
             self.tally.lost.append((known.image_id, skipped))
 

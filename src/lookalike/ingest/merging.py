@@ -5,20 +5,19 @@ from __future__ import annotations
 import heapq
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from lookalike.errors import GalleryError, UsageError
 from lookalike.gallery import Gallery, GalleryWriter, ImageRecord, NewImage, SourceRecord
 from lookalike.gallery.catalog import to_stored_path
+from lookalike.ingest.removed import Place, RemovedAnywhere, place_of
 from lookalike.ingest.slices import in_slices, rows_at_once
 from lookalike.ingest.updating import tidy
 from lookalike.vectors import EmbeddingSpace, require_same_space
 
 __all__ = ["MergeReport", "common_space", "merge_galleries"]
 
-# A source is one place, whatever links lead to it; a picture is a path in it.
-Place = tuple[str, str]
 Entry = tuple[tuple[Place, bool, bytes], str, str, int]
 
 TARGET = -1
@@ -34,12 +33,15 @@ class MergeReport:
         copies: How many of them share the embedding of an image with the same bytes.
         already: Images that were there before, as an interrupted merge leaves them.
         skipped: Files that could not be used, noted in the inputs.
+        kept_out: Images of the inputs that were left out, since they were removed by
+            hand in another one or in the target.
     """
 
     added: int = 0
     copies: int = 0
     already: int = 0
     skipped: int = 0
+    kept_out: int = 0
 
 
 def common_space(inputs: Sequence[Gallery]) -> tuple[EmbeddingSpace, str]:
@@ -68,6 +70,7 @@ def merge_galleries(
     target: Gallery,
     *,
     on_progress: Callable[[int, int], None] | None = None,
+    restore: Sequence[str] = (),
 ) -> MergeReport:
     """Copy all images of some galleries into another one.
 
@@ -76,14 +79,20 @@ def merge_galleries(
     refuse the merge is looked at before the first image is copied; every commit
     is safe on disk, and an interrupted merge goes on where it was.
 
+    What was removed by hand in the target or in one of the inputs is not copied from
+    another one, and stays out when the result is brought up to date.
+
     Args:
         inputs: Only read.
         target: Where to; what it holds stays.
         on_progress: Called with the images dealt with and their number.
+        restore: Absolute paths of pictures, or of folders with all below them, that
+            were removed by hand and are to be copied all the same.
 
     Raises:
         SpaceMismatch: One holds embeddings of another encoder; nothing was written.
-        UsageError: The target is an input as well, or one input is named twice.
+        UsageError: The target is an input as well, or one input is named twice; or
+            nothing was removed by hand at a path that is to be restored.
         GalleryError: Two inputs hold the same picture, or the target holds it with
             other content; nothing was written.
     """
@@ -101,11 +110,12 @@ def merge_galleries(
         )
     with target.writer() as writer:
         refuse_duplicates(inputs, target)
-        merge = Merge(writer, target.space.dim, sum(map(len, inputs)), on_progress)
+        removed = RemovedAnywhere([target, *inputs], restore)
+        merge = Merge(writer, target.space.dim, removed, sum(map(len, inputs)), on_progress)
         for gallery in inputs:
             merge.take(gallery)
         tidy(writer)
-        return MergeReport(merge.added, merge.copies, merge.already, merge.skipped)
+        return merge.report
 
 
 class Merge:
@@ -115,32 +125,36 @@ class Merge:
         self,
         writer: GalleryWriter,
         dim: int,
+        removed: RemovedAnywhere,
         total: int,
         on_progress: Callable[[int, int], None] | None,
     ) -> None:
         self._writer = writer
         self._rows = rows_at_once(dim)
+        self._removed = removed
         self._total = total
         self._on_progress = on_progress
-        self.added = self.copies = self.already = self.skipped = 0
+        self.report = MergeReport()
 
     def take(self, gallery: Gallery) -> None:
         """Copy one gallery, source by source."""
         for source in gallery.sources():
             source_id = self._writer.add_source(source.kind, source.location).source_id
+            place = place_of(source)
             for images in in_slices(gallery.images(source_id=source.source_id), self._rows):
-                self._copy(gallery, images, source_id)
+                self._copy(gallery, images, source_id, place)
                 if self._on_progress is not None:
-                    self._on_progress(self.added + self.already, self._total)
-            self._copy_skipped(gallery, source.source_id, source_id)
+                    done = self.report.added + self.report.already + self.report.kept_out
+                    self._on_progress(done, self._total)
+            self._copy_skipped(gallery, source.source_id, source_id, place)
 
-    def _copy(self, gallery: Gallery, images: Sequence[ImageRecord], source_id: int) -> None:
-        """Commit those of some images that are not there yet."""
+    def _copy(
+        self, gallery: Gallery, images: Sequence[ImageRecord], source_id: int, place: Place
+    ) -> None:
+        """Commit those of some images that are not there yet, and were not removed."""
         known = self._writer.known(source_id, [image.path for image in images])
-        missing = [image for image in images if image.path not in known]
-        self.already += len(images) - len(missing)
-        if not missing:
-            return
+        new = [image for image in images if image.path not in known]
+        missing = [image for image in new if not self._removed.holds(place, image)]
         owners: dict[str, int] = {}
         for image in missing:
             if image.content_hash not in owners and not self._writer.has_content(
@@ -148,24 +162,39 @@ class Merge:
             ):
                 owners[image.content_hash] = image.image_id
         rows = {image_id: row for row, image_id in enumerate(owners.values())}
-        self._writer.commit(
-            images=[as_new(image, source_id, rows.get(image.image_id)) for image in missing],
-            embeddings=gallery.embeddings(list(rows)),
+        if missing:
+            self._writer.commit(
+                images=[as_new(image, source_id, rows.get(image.image_id)) for image in missing],
+                embeddings=gallery.embeddings(list(rows)),
+            )
+        self._count(
+            added=len(missing),
+            copies=len(missing) - len(rows),
+            already=len(images) - len(new),
+            kept_out=len(new) - len(missing),
         )
-        self.added += len(missing)
-        self.copies += len(missing) - len(rows)
 
-    def _copy_skipped(self, gallery: Gallery, old_id: int, source_id: int) -> None:
-        """Note what could not be used; a picture that another gallery could use stays one."""
+    def _copy_skipped(self, gallery: Gallery, old_id: int, source_id: int, place: Place) -> None:
+        """Note what could not be used; a picture that another gallery could use stays one.
+
+        Nor does the note of a removal give way to another: what was removed would come back.
+        """
         for part in in_slices(gallery.skipped(old_id), SKIPPED_AT_ONCE):
             known = self._writer.known(source_id, [item.path for item in part])
             failures = [
-                type(item)(source_id, item.path, item.size_bytes, item.mtime_ns, item.reason)
+                replace(item, source_id=source_id)
                 for item in part
-                if item.path not in known
+                if item.path not in known and self._removed.lets_note(place, item)
             ]
             self._writer.commit(skipped=failures)
-            self.skipped += len(failures)
+            self._count(skipped=len(failures))
+
+    def _count(self, **counts: int) -> None:
+        """Add to what was done so far."""
+        before = self.report
+        self.report = replace(
+            before, **{name: getattr(before, name) + count for name, count in counts.items()}
+        )
 
 
 def as_new(image: ImageRecord, source_id: int, row: int | None) -> NewImage:
@@ -224,7 +253,7 @@ def duplicate(path: str, one: Gallery, other: Gallery, how: str) -> GalleryError
 
 def entries(gallery: Gallery, source: SourceRecord, number: int) -> Iterator[Entry]:
     """Stream a source's images, sorted by what tells pictures apart."""
-    place = (source.kind, os.path.realpath(source.location))
+    place = place_of(source)
     for path, content in gallery.contents(source.source_id):
         stored = to_stored_path(path)
         data = stored.encode() if isinstance(stored, str) else stored

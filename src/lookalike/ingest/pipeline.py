@@ -191,17 +191,17 @@ class Pipeline:
             with self.clock.stage("read"):
                 data = read_file(path)
                 item.content_hash = content_hash(data)
+            content = item.content_hash
             if known is None:
-                if not removed.is_at(ref.path, item.content_hash):
-                    item.moved_from = moves.claim(item.content_hash)
-                item.is_removed = item.moved_from is None and removed.holds(
-                    ref.path, item.content_hash
-                )
-            if (
-                item.is_removed
-                or item.moved_from
-                or (known and known.content_hash == item.content_hash)
-            ):
+                if not removed.is_at(ref.path, content):
+                    item.moved_from = moves.claim(content)
+                item.is_removed = item.moved_from is None and removed.holds(ref.path, content)
+            elif known.content_hash == content:
+                return item
+            else:
+                # A removed file may have been moved over a known one, or a known one.
+                item.is_removed = not moves.awaits(content) and removed.holds(ref.path, content)
+            if item.is_removed or item.moved_from:
                 return item
             with self.clock.stage("decode"):
                 preprocessing = self._encoder.preprocessing

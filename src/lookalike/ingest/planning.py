@@ -48,7 +48,7 @@ class Plan:
 class Moves:
     """Images whose files are gone, waiting to be found under another name.
 
-    ``claim`` is called by decoding threads.
+    ``claim`` and ``awaits`` are called by decoding threads.
 
     Args:
         gone: The images.
@@ -73,6 +73,16 @@ class Moves:
         with self._one_at_a_time:
             waiting = self._by_content.get(content)
             return waiting.popleft() if waiting else self._found(content)
+
+    def awaits(self, content: str) -> bool:
+        """Tell whether an image with this content is gone, and nobody has claimed it yet."""
+        with self._one_at_a_time:
+            if not self._by_content.get(content):
+                found = self._found(content)
+                if found is None:
+                    return False
+                self._by_content[content].append(found)
+            return True
 
     def _found(self, content: str) -> KnownImage | None:
         """Take the next of the further ones: however many copies come, each is looked at once."""

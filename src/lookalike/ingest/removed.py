@@ -5,33 +5,34 @@ from __future__ import annotations
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from lookalike.errors import ImageOutOfReach, ImageUnreadable
-from lookalike.gallery import Gallery, Skipped
-from lookalike.gallery.locations import lies_at
+from lookalike.errors import ImageOutOfReach, ImageUnreadable, UsageError
+from lookalike.gallery import Gallery, ImageRecord, Skipped, SourceRecord
+from lookalike.gallery.locations import base_folder, lies_at
 from lookalike.images import Source, content_hash, read_file
 from lookalike.images.sources import KINDS
 
 __all__ = [
     "REMOVED_BY_HAND",
+    "Place",
+    "RemovedAnywhere",
     "RemovedPictures",
     "has_left",
     "has_removed",
     "is_removed",
-    "removed_reason",
+    "place_of",
+    "content_of",
     "without_restored",
 ]
 
+# A source is one place, whatever links lead to it; a picture is a path in it.
+Place = tuple[str, str]
+
 REMOVED_BY_HAND = "It was removed by hand, and its file has not changed since."
-# The catalog has no column for it, and needs none: few files are removed by hand.
+# Before the catalog had a column for it, this sentence went on with what the file held.
 CONTENT = " Its content: "
-
-
-def removed_reason(content: str) -> str:
-    """Write down that a file was removed by hand, and what it held."""
-    return f"{REMOVED_BY_HAND}{CONTENT}{content}"
 
 
 def is_removed(item: Skipped) -> bool:
@@ -40,8 +41,10 @@ def is_removed(item: Skipped) -> bool:
 
 
 def content_of(item: Skipped) -> str:
-    """Read what a removed file held; empty where that was not noted."""
-    return item.reason.partition(CONTENT)[2] if is_removed(item) else ""
+    """Tell what a removed file held; empty where that was not noted."""
+    if not is_removed(item):
+        return ""
+    return item.content_hash or item.reason.partition(CONTENT)[2]
 
 
 def has_left(item: Skipped, location: str) -> bool:
@@ -77,15 +80,75 @@ def without_restored(
     }
 
 
+def place_of(source: SourceRecord) -> Place:
+    """Tell what makes a source of several galleries one."""
+    return source.kind, os.path.realpath(source.location)
+
+
+def removed_in(gallery: Gallery) -> Iterator[tuple[SourceRecord, Skipped]]:
+    """List what was removed by hand in a gallery, each with its source."""
+    for record in gallery.sources():
+        for item in gallery.skipped(record.source_id):
+            if is_removed(item):
+                yield record, item
+
+
+def was_at(record: SourceRecord, item: Skipped, place: str) -> bool:
+    """Tell whether a removed picture was at an absolute path, or below it."""
+    return lies_at(os.path.join(base_folder(record), item.path), place)
+
+
 def has_removed(gallery: Gallery, place: str) -> bool:
     """Tell whether a picture at an absolute path, or one below it, was removed by hand."""
     return any(
-        is_removed(item) and lies_at(source.absolute(item.path), place)
-        for record in gallery.sources()
-        if record.kind in KINDS
-        for source in [Source(record.kind, record.location)]
-        for item in gallery.skipped(record.source_id)
+        record.kind in KINDS and was_at(record, item, place) for record, item in removed_in(gallery)
     )
+
+
+class RemovedAnywhere:
+    """What was removed by hand in any of some galleries that are to become one.
+
+    Args:
+        galleries: Which; the notes of earlier ones go before those of later ones.
+        restore: Absolute paths of pictures, or of folders with all below them, that are
+            taken in again.
+
+    Raises:
+        UsageError: Nothing was removed by hand at one of those paths.
+    """
+
+    def __init__(self, galleries: Sequence[Gallery], restore: Sequence[str] = ()) -> None:
+        self._notes: defaultdict[tuple[Place, str], list[Skipped]] = defaultdict(list)
+        unused = dict.fromkeys(restore)
+        for record, item in (found for gallery in galleries for found in removed_in(gallery)):
+            wanted = [place for place in restore if was_at(record, item, place)]
+            for place in wanted:
+                unused.pop(place, None)
+            if not wanted:
+                self._notes[place_of(record), item.path].append(replace(item, source_id=0))
+        for place in unused:
+            raise UsageError(
+                f"Nothing at {place} was removed by hand in these galleries: name a picture, or "
+                "a folder, that was."
+            )
+
+    def lets_note(self, place: Place, item: Skipped) -> bool:
+        """Tell whether to note a file of a source: where several were removed, only the first.
+
+        What is taken in again is noted as removed no more.
+        """
+        notes = self._notes.get((place, item.path), [])
+        return (replace(item, source_id=0) in notes[:1]) if is_removed(item) else not notes
+
+    def holds(self, place: Place, image: ImageRecord) -> bool:
+        """Tell whether an image of a source is what was removed somewhere, not another one."""
+        facts = (image.size_bytes, image.mtime_ns)
+        return any(
+            content_of(note) == image.content_hash
+            if content_of(note)
+            else (note.size_bytes, note.mtime_ns) == facts
+            for note in self._notes.get((place, image.path), ())
+        )
 
 
 class RemovedPictures:

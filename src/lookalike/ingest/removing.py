@@ -16,7 +16,7 @@ from lookalike.gallery.segments import flush_folder
 from lookalike.gallery.uploads import discard, is_own, uploads_folder, uploads_source
 from lookalike.gallery.writing import GalleryWriter
 from lookalike.images import Source, content_hash, read_file
-from lookalike.ingest.removed import REMOVED_BY_HAND, removed_reason
+from lookalike.ingest.removed import REMOVED_BY_HAND
 
 __all__ = ["Removal", "images_below", "remove_images", "remove_source"]
 
@@ -136,8 +136,8 @@ def noted(source_id: int, path: str, seen: ImageRecord | KnownImage | Skipped) -
 
 def kept_out(image: ImageRecord) -> Skipped:
     """Note of a file that stays where it is that it was removed, and what it held."""
-    reason = removed_reason(image.content_hash)
-    return Skipped(image.source_id, image.path, image.size_bytes, image.mtime_ns, reason)
+    facts = (image.size_bytes, image.mtime_ns, REMOVED_BY_HAND, image.content_hash)
+    return Skipped(image.source_id, image.path, *facts)
 
 
 def delete_uploads(gallery: Gallery, seen: Mapping[str, KnownImage | Skipped]) -> list[str]:

@@ -420,12 +420,11 @@ class SourceUpdate:
             if self._paths is None
             else self._gallery.known_files(source_id, self._paths).skipped
         )
+        there = [item for path, item in known.items() if path not in self._plan.vanished]
+        there += [failure for _, failure in tally.lost]
         reasons = {
-            path: REMOVED_BY_HAND if is_removed(item) else item.reason
-            for path, item in known.items()
-            if path not in self._plan.vanished
+            item.path: REMOVED_BY_HAND if is_removed(item) else item.reason for item in there
         }
-        reasons |= {failure.path: failure.reason for _, failure in tally.lost}
         reasons |= dict(tally.out_of_reach)
         reasons |= {place: OUT_OF_SIGHT for place in self._out_of_sight if self._matters(place)}
         return tuple(
