@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -67,7 +66,7 @@ def test_jobs_are_counted(served: Served) -> None:
 
 @pytest.mark.parametrize("kind", ["image/png", "application/octet-stream"])
 def test_a_body_may_be_the_picture_itself(served: Served, kind: str) -> None:
-    path = f"{served.base}/images?wait=10&name=the%20green.png"
+    path = f"{served.base}/images?wait=60&name=the%20green.png"
     answer = served.post(path, body=GREEN, kind=kind)
 
     assert answer.status == 201
@@ -266,7 +265,7 @@ def test_a_connection_that_ends_midway_leaves_nothing(
 ) -> None:
     head = b'--x\r\nContent-Disposition: form-data; name="picture"; filename="a.jpg"\r\n\r\n'
     body = head + noisy(600, 1)
-    connection = http.client.HTTPConnection(served.host, served.port, timeout=10)
+    connection = http.client.HTTPConnection(served.host, served.port, timeout=60)
     connection.putrequest("POST", f"{served.base}/images")
     connection.putheader("Content-Type", "multipart/form-data; boundary=x")
     connection.putheader("Content-Length", str(len(body)))
@@ -281,14 +280,25 @@ def test_a_connection_that_ends_midway_leaves_nothing(
     assert len(served.gallery) == 5
 
 
-def test_what_many_send_at_once_is_added_in_few_commits(served: Served) -> None:
+def test_what_many_send_at_once_is_added_in_few_commits(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = served.gallery.generation
+    go, real = threading.Event(), adding.update_paths
+
+    def slow(*values: Any, **more: Any) -> Any:
+        assert go.wait(60)
+        return real(*values, **more)
 
     def send(seed: int) -> Reply:
-        return sent(served, (f"{seed}.jpg", noisy(32, seed)), wait=30)
+        return sent(served, (f"{seed}.jpg", noisy(32, seed)))
 
+    monkeypatch.setattr(adding, "update_paths", slow)
     with ThreadPoolExecutor(64) as clients:
-        answers = list(clients.map(send, range(64)))
+        under_way = [clients.submit(send, seed) for seed in range(64)]
+        until(lambda: len(served.server.jobs.jobs()) == 64)
+        go.set()
+        answers = [answer.result() for answer in under_way]
     ids = {answer.json()["result"]["image_ids"][0] for answer in answers}
 
     assert [answer.status for answer in answers] == [201] * 64
@@ -303,18 +313,15 @@ def test_search_goes_on_while_pictures_are_added(
     go, real = threading.Event(), adding.update_paths
 
     def slow(*values: Any, **more: Any) -> Any:
-        assert go.wait(10)
+        assert go.wait(90)  # longer than the search is waited for
         return real(*values, **more)
 
     monkeypatch.setattr(adding, "update_paths", slow)
     answer = sent(served, ("green.png", GREEN), wait=0)
-    start = time.monotonic()
     found = served.search({"parts": [{"image_id": 1}], "k": 1})
-    took = time.monotonic() - start
     during = served.get(f"{API}/jobs/{answer.json()['job_id']}").json()["state"]
     go.set()
 
     assert found.status == 200
-    assert took < 2
     assert during in {"waiting", "running"}
     assert ended(served, answer.json())["state"] == "done"

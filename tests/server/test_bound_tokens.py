@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from lookalike.errors import UsageError
 pytest.importorskip("fastapi")
 
 from lookalike.gallery import Gallery
+from lookalike.server.safety.access import Access
 from lookalike.server.safety.tokens import TokenFile
 
 HIDDEN = "hidden-one"
@@ -53,7 +56,7 @@ def bearer(token: str) -> dict[str, str]:
 def job_of(here: Any, gallery: str) -> str:
     """Let a server do something in a gallery, and wait until it is done."""
     job = here.server.jobs.submit(gallery, "map", lambda handle: {})
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not here.server.jobs.job(job.job_id).has_ended:
         assert time.monotonic() < until
         time.sleep(0.01)
@@ -148,6 +151,69 @@ def test_numbers_of_other_galleries_are_not_told(two, tokens):
     assert HIDDEN not in told
 
 
+def test_jobs_of_other_galleries_are_not_counted(two, tokens):
+    for gallery in (HIDDEN, "colours", HIDDEN):
+        job_of(two, gallery)
+    owner = bearer(tokens.add("owner", "read"))
+    counted = 'lookalike_jobs{kind="map",state="done"} '
+    assert counted + "3.0" in two.get("/metrics", owner).body.decode()
+    assert counted + "1.0" in two.get("/metrics").body.decode()
+    assert counted + "3.0" in two.get("/metrics", owner).body.decode()
+
+
+def test_a_route_finds_no_job_of_another_gallery_whatever_it_asks_the_board(two):
+    board = two.server.jobs
+    mine, other = job_of(two, "colours"), job_of(two, HIDDEN)
+    may_end = threading.Event()
+    going = board.submit(HIDDEN, "map", lambda handle: {"waited": may_end.wait(30)}).job_id
+    shown = two.server.shown_to(Access(galleries=frozenset({"colours"})))
+
+    assert shown.jobs.job(mine).state == "done"
+    assert shown.jobs.job(other) is None
+    assert [job.job_id for job in shown.jobs.jobs()] == [mine]
+    assert shown.jobs.jobs(gallery=HIDDEN) == []
+    assert shown.jobs.counts() == {("map", "done"): 1}
+    assert asyncio.run(shown.jobs.wait(other, 0)) is None
+    assert shown.jobs.cancel(going) is None
+    assert not board.job(going).is_unwanted
+    assert list(shown.uploads) == ["colours"]
+    may_end.set()
+
+
+def test_a_route_hears_nothing_of_another_gallery_whatever_it_listens_to(two):
+    board = two.server.jobs
+    shown = two.server.shown_to(Access(galleries=frozenset({"colours"})))
+    other = job_of(two, HIDDEN)
+
+    async def heard() -> list[str]:
+        topics = [f"job:{other}", f"gallery:{HIDDEN}", "gallery:colours"]
+        with shown.jobs.events.subscribe(topics) as subscription:
+            board.events.publish([f"job:{other}"], board.event_of(board.job(other)))
+            board.ended(HIDDEN, "map", {})
+            own = board.ended("colours", "map", {})
+            told: list[str] = []
+            while not any('"done"' in text and own.job_id in text for text in told):
+                events = await subscription.take(60)
+                assert events, "nothing was heard of the own gallery"
+                told += [event.text for event in events]
+            return told
+
+    assert all(HIDDEN not in text for text in asyncio.run(heard()))
+
+
+def test_a_stream_that_begins_as_the_server_ends_is_over(two):
+    shown = two.server.shown_to(Access(galleries=frozenset({"colours"})))
+    two.server.jobs.stop()
+
+    async def heard() -> list[Any] | None:
+        with shown.jobs.events.subscribe(["gallery:colours"]) as subscription:
+            return await subscription.take(30)
+
+    assert shown.jobs.is_stopping
+    assert not shown.jobs.is_out_of_time
+    assert asyncio.run(heard()) is None
+
+
 def test_a_gallery_that_cannot_be_read_is_told_to_those_alone_who_may_ask_it(two, tokens):
     two.server.galleries[HIDDEN].gallery.close()
     owner = bearer(tokens.add("owner", "read"))
@@ -200,7 +266,7 @@ def test_a_stream_ends_when_its_token_is_for_other_galleries(two, tokens):
     import http.client
     from contextlib import closing
 
-    connection = http.client.HTTPConnection(two.host, two.port, timeout=20)
+    connection = http.client.HTTPConnection(two.host, two.port, timeout=60)
     with closing(connection):
         connection.request("GET", f"{two.base}/events", headers=two.headers)
         answer = connection.getresponse()

@@ -79,7 +79,7 @@ def test_many_pictures_go_in_portions(client, monkeypatch):
     report = client.add([encoded((200, 9 * step, 7)) for step in range(5)], wait=False)
     assert len(report.jobs) == 3
     for job in report.jobs:
-        assert client.wait(job, timeout=20).state == "done"
+        assert client.wait(job, timeout=60).state == "done"
     assert len(client) == 10
 
 

@@ -96,7 +96,7 @@ def fetch(web: Web, url: str, limits: Limits | None = None, **settings: Any) -> 
         **settings,
     }
     url = url.replace("PORT", str(web.port))
-    return asyncio.run(fetch_picture(url, limits or Limits(url_s=3), **given))
+    return asyncio.run(fetch_picture(url, limits or Limits(url_s=60), **given))
 
 
 # --- addresses
@@ -167,7 +167,7 @@ INSIDE = [
 @pytest.mark.parametrize("url", INSIDE)
 def test_nothing_inside_is_asked_however_it_is_spelled(url):
     with pytest.raises(UsageError):
-        asyncio.run(fetch_picture(url, Limits(url_s=5)))
+        asyncio.run(fetch_picture(url, Limits(url_s=60)))
 
 
 NONSENSE = [
@@ -318,7 +318,7 @@ def test_a_body_that_announces_too_much_or_never_ends_is_cut_off(web):
             line.sendall(b"\0" * 65536)
 
     web.pages["/endless"] = endless
-    limits = Limits(max_url_bytes=200_000, url_s=3)
+    limits = Limits(max_url_bytes=200_000, url_s=60)
     with pytest.raises(ImageUnreadable, match="larger than"):
         fetch(web, "http://web.example:PORT/endless", limits)
     with pytest.raises(ImageOutOfReach):
@@ -328,7 +328,7 @@ def test_a_body_that_announces_too_much_or_never_ends_is_cut_off(web):
 def drips(head: bytes) -> Callable[[socket.socket], None]:
     def drip(line: socket.socket) -> None:
         line.sendall(head)
-        for _ in range(100):
+        for _ in range(1200):  # until nobody listens
             line.sendall(b"x")
             time.sleep(0.05)
 
@@ -340,16 +340,16 @@ def drips(head: bytes) -> Callable[[socket.socket], None]:
     [drips(b"HTTP/1.1 200 "), drips(b"HTTP/1.1 200 OK\r\nX: "), drips(OK + b"\r\n"), time.sleep],
 )
 def test_a_slow_server_is_not_waited_for(web, page):
-    web.pages["/a"] = (lambda line: time.sleep(2)) if page is time.sleep else page
-    begun = time.monotonic()
+    ended = threading.Event()
+    web.pages["/a"] = (lambda line: ended.wait(60)) if page is time.sleep else page
     with pytest.raises(ImageOutOfReach, match=r"within 0\.4 s"):
         fetch(web, "http://web.example:PORT/a", Limits(url_s=0.4))
-    assert time.monotonic() - begun < 1.5
+    ended.set()
 
 
 def test_a_slow_resolver_is_not_waited_for(web):
     async def slow(host: str, port: int) -> list[str]:
-        await asyncio.sleep(5)
+        await asyncio.sleep(60)
         return []
 
     with pytest.raises(ImageOutOfReach, match="within"):
@@ -456,10 +456,11 @@ def test_what_is_no_whole_picture_is_refused(web, page, kind):
 
 
 def test_a_port_where_nobody_is_cannot_be_reached(web):
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-    with pytest.raises(ImageOutOfReach, match="cannot be reached"):
-        fetch(web, f"http://web.example:{port}/", ports=frozenset({port}))
+    with socket.socket() as taken:  # so that nobody else can have it, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(ImageOutOfReach, match="cannot be reached"):
+            fetch(web, f"http://web.example:{port}/", ports=frozenset({port}))
 
 
 def test_the_next_address_is_tried(web):

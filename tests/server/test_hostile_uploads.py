@@ -70,7 +70,7 @@ def settled(here: Any, reply: Any) -> dict[str, Any]:
     until = time.monotonic() + 60
     while job["state"] in {"waiting", "running"} and time.monotonic() < until:
         time.sleep(0.05)
-        job = here.get(f"/api/v1/jobs/{job['id']}").json()
+        job = here.get(f"/api/v1/jobs/{job['job_id']}").json()
     return job
 
 

@@ -34,7 +34,7 @@ class Held:
 
     def load(self, name):
         self.names.append(name)
-        assert self.may_load.wait(10)
+        assert self.may_load.wait(60)
         return self._encoder
 
 
@@ -60,7 +60,7 @@ def red_picture():
 
 def test_it_answers_as_a_searcher_does(host, searcher):
     hosted = host()
-    assert hosted.wait_until_ready(10)
+    assert hosted.wait_until_ready(60)
     queries = [Query(QueryPart(picture=red_picture())), Query(QueryPart(image_id=GREY), k=2)]
 
     async def ask():
@@ -77,7 +77,7 @@ def test_what_needs_no_encoder_is_answered_while_it_loads(host, encoder):
 
     async def ask():
         waiting = asyncio.ensure_future(hosted.search(Query(QueryPart(picture=red_picture()))))
-        by_id = await asyncio.wait_for(hosted.search(Query(QueryPart(image_id=BLUE))), 10)
+        by_id = await asyncio.wait_for(hosted.search(Query(QueryPart(image_id=BLUE))), 60)
         assert not hosted.is_ready
         assert hosted.problem == "its encoder is not loaded yet"
         assert not waiting.done()
@@ -87,7 +87,7 @@ def test_what_needs_no_encoder_is_answered_while_it_loads(host, encoder):
     by_id, by_picture = asyncio.run(ask())
     assert by_id.results[0].image_id == BLUE
     assert by_picture.results[0].image_id == COPY
-    assert hosted.wait_until_ready(10)
+    assert hosted.wait_until_ready(60)
     assert hosted.problem == ""
     assert held.names == [hosted.gallery.space.encoder]
 
@@ -98,7 +98,7 @@ def test_an_encoder_that_cannot_be_had_is_told(tmp_path, caplog):
         add_rows(gallery)
     hosted = Hosted.open("gone", tmp_path / "gone.gallery")
     try:
-        assert not hosted.wait_until_ready(10)
+        assert not hosted.wait_until_ready(60)
         assert "/nowhere/gone.onnx" in hosted.problem
         assert "gallery gone is not ready" in caplog.text
         answer = asyncio.run(hosted.search(Query(QueryPart(image_id=1))))
@@ -115,12 +115,13 @@ def test_an_unforeseen_failure_of_loading_is_told_too(host, caplog):
             raise ZeroDivisionError("no luck")
 
     hosted = host(encoders=Broken())
-    assert not hosted.wait_until_ready(10)
+    assert not hosted.wait_until_ready(60)
     assert "ZeroDivisionError('no luck')" in hosted.problem
 
 
 def test_it_becomes_ready_where_loading_succeeds_later(host, encoder, caplog, monkeypatch):
     monkeypatch.setattr(hosting, "FIRST_RETRY_S", 0.05)
+    is_back = threading.Event()
 
     class Away:
         tries = 0
@@ -129,18 +130,21 @@ def test_it_becomes_ready_where_loading_succeeds_later(host, encoder, caplog, mo
             self.tries += 1
             if self.tries < 3:
                 raise EncoderNotFound("The hub is away.")
+            assert is_back.wait(60)
             return encoder
 
     hosted = host(encoders=Away())
-    assert not hosted.wait_until_ready(10)
-    until = time.monotonic() + 10
+    assert not hosted.wait_until_ready(60)
+    is_back.set()
+    until = time.monotonic() + 60
     while not hosted.is_ready:
         assert time.monotonic() < until, "it did not become ready"
         time.sleep(0.01)
     assert caplog.text.count("The hub is away") == 1
 
 
-def test_closing_waits_for_an_encoder_that_is_being_loaded(host, encoder):
+def test_closing_waits_for_an_encoder_that_is_being_loaded(host, encoder, monkeypatch):
+    monkeypatch.setattr(hosting, "LOADING_END_S", 60)
     held = Held(encoder)
     hosted = host(encoders=held)
     release = threading.Timer(0.2, held.may_load.set)
@@ -156,7 +160,7 @@ def test_it_can_be_closed_while_its_encoder_loads(host, encoder, caplog, monkeyp
     hosted = host(encoders=held)
     hosted.close()
     held.may_load.set()
-    hosted.wait_until_ready(10)
+    hosted.wait_until_ready(60)
     with pytest.raises(RuntimeError, match="shutdown"):
         asyncio.run(hosted.search(Query(QueryPart(image_id=RED))))
     assert caplog.text == ""
@@ -180,7 +184,7 @@ def test_whether_there_are_texts_is_told_without_loading(tmp_path, encoder, name
         assert hosted.has_text is has_text
     finally:
         held.may_load.set()
-        hosted.wait_until_ready(10)
+        hosted.wait_until_ready(60)
         hosted.close()
 
 
@@ -198,7 +202,7 @@ def test_the_loaded_encoder_tells_whether_there_are_texts(gallery, encoder):
 
     reading = WithText()
     hosted = Hosted("colours", Searcher(gallery, reading))
-    assert hosted.wait_until_ready(10)
+    assert hosted.wait_until_ready(60)
     assert hosted.has_text
     assert reading.texts  # the tower is loaded before the first query
     answer = asyncio.run(hosted.search(Query(QueryPart(text="anything"), k=1)))

@@ -26,10 +26,10 @@ from lookalike.server.jobs.sharing import Part
 def board() -> Iterator[JobBoard]:
     made = JobBoard()
     yield made
-    assert made.close(timeout_s=5)
+    assert made.close(timeout_s=60)
 
 
-def until(is_so: Callable[[], object], timeout_s: float = 5.0) -> None:
+def until(is_so: Callable[[], object], timeout_s: float = 60.0) -> None:
     end = time.monotonic() + timeout_s
     while not is_so():
         assert time.monotonic() < end, "it did not happen in time"
@@ -52,7 +52,7 @@ def test_a_job_goes_from_waiting_to_done(board: JobBoard) -> None:
 
     def work(handle: JobHandle) -> Mapping[str, Any]:
         handle.progress(1, 4, "Counting.")
-        go.wait(5)
+        assert go.wait(60)
         return {"counted": 4}
 
     job = board.submit("photos", "update", work)
@@ -86,7 +86,7 @@ def test_work_that_writes_is_in_line_and_other_work_is_beside_it(board: JobBoard
 
     def slow(handle: JobHandle) -> Mapping[str, Any]:
         order.append("update")
-        go.wait(5)
+        assert go.wait(60)
         return {}
 
     def note(name: str) -> Callable[[JobHandle], Mapping[str, Any]]:
@@ -101,7 +101,7 @@ def test_work_that_writes_is_in_line_and_other_work_is_beside_it(board: JobBoard
     until(lambda: order == ["update"])
     behind = board.submit("photos", "remove", note("remove"))
     board.submit("photos", "map", note("map"))
-    assert mapped.wait(5)
+    assert mapped.wait(60)
     assert found(board, behind).state == "waiting"
     go.set()
     ended(board, behind)
@@ -116,7 +116,7 @@ def test_parts_that_wait_are_done_in_one_call(board: JobBoard) -> None:
     def work(parts: Any) -> None:
         calls.append([part.value for part in parts])
         begun.set()
-        go.wait(5)
+        assert go.wait(60)
         for part in parts:
             if part.value == 3:
                 part.error = UsageError("Three is too many.")
@@ -124,7 +124,7 @@ def test_parts_that_wait_are_done_in_one_call(board: JobBoard) -> None:
                 part.result = {"twice": 2 * part.value}
 
     jobs = [board.submit_shared("photos", "add", 0, work)]
-    assert begun.wait(5)
+    assert begun.wait(60)
     jobs += [board.submit_shared("photos", "add", value, work) for value in range(1, 6)]
     go.set()
     results = [ended(board, job) for job in jobs]
@@ -141,14 +141,14 @@ def test_a_part_that_nobody_foresaw_hurts_no_other(board: JobBoard) -> None:
 
     def work(parts: Any) -> None:
         begun.set()
-        assert go.wait(5)
+        assert go.wait(60)
         if any(part.value == 2 for part in parts):
             raise RuntimeError("a slip")
         for part in parts:
             part.result = {"value": part.value}
 
     jobs = [board.submit_shared("photos", "add", 0, work)]
-    assert begun.wait(5)
+    assert begun.wait(60)
     jobs += [board.submit_shared("photos", "add", value, work) for value in (1, 2, 3)]
     go.set()
 
@@ -162,10 +162,10 @@ def test_shared_work_is_taken_in_bounded_portions(board: JobBoard) -> None:
     def work(parts: Any) -> None:
         weights.append(sum(part.weight for part in parts))
         begun.set()
-        go.wait(5)
+        assert go.wait(60)
 
     jobs = [board.submit_shared("photos", "add", 0, work)]
-    assert begun.wait(5)
+    assert begun.wait(60)
     jobs += [board.submit_shared("photos", "add", 0, work, weight=100) for _ in range(5)]
     jobs += [board.submit_shared("photos", "add", 0, work, weight=1000)]
     go.set()
@@ -182,7 +182,7 @@ def test_a_job_that_waits_is_cancelled_at_once(board: JobBoard) -> None:
         calls.extend(part.value for part in parts)
 
     def block(handle: JobHandle) -> Mapping[str, Any]:
-        go.wait(5)
+        assert go.wait(60)
         return {}
 
     blocking = board.submit("photos", "update", block)
@@ -214,7 +214,7 @@ def test_a_part_that_is_cancelled_while_it_is_taken_is_undone_once(
             return getattr(parts, name)
 
         def take(self, gallery: str, kind: str) -> tuple[list[Part], bool]:
-            assert go.wait(5)
+            assert go.wait(60)
             taken = parts.take(gallery, kind)
             board.cancel(unwanted.job_id)
             return taken
@@ -243,7 +243,7 @@ def test_a_job_that_runs_ends_when_it_next_looks(board: JobBoard) -> None:
             time.sleep(0.005)
 
     job = board.submit("photos", "update", work)
-    assert running.wait(5)
+    assert running.wait(60)
     asked = board.cancel(job.job_id)
 
     assert asked is not None
@@ -255,17 +255,20 @@ def test_a_job_that_runs_ends_when_it_next_looks(board: JobBoard) -> None:
 
 def test_a_locked_gallery_is_waited_for_and_the_job_says_so(board: JobBoard) -> None:
     tries: list[int] = []
+    is_seen = threading.Event()
 
     def work(handle: JobHandle) -> Mapping[str, Any]:
         tries.append(1)
-        if len(tries) < 3:
+        if len(tries) < 3 or not is_seen.is_set():
             raise GalleryLocked("Another process writes.")
         return {"tries": len(tries)}
 
     job = board.submit("photos", "update", work)
     until(lambda: found(board, job).note == "It waits: Another process writes.")
+    is_seen.set()
 
-    assert ended(board, job).result == {"tries": 3}
+    assert ended(board, job).result == {"tries": len(tries)}
+    assert len(tries) >= 3
     assert found(board, job).note == ""
 
 
@@ -283,12 +286,12 @@ def test_small_work_goes_before_what_waits(board: JobBoard) -> None:
 
     def block(handle: JobHandle) -> Mapping[str, Any]:
         begun.set()
-        go.wait(5)
+        assert go.wait(60)
         return {}
 
     async def run() -> int:
         board.submit("photos", "update", block)
-        await asyncio.to_thread(begun.wait, 5)
+        await asyncio.to_thread(begun.wait, 60)
         board.submit("photos", "update", lambda handle: order.append("update") or {})  # type: ignore[func-returns-value]
         removing = asyncio.create_task(
             board.run_now("photos", "remove", lambda: order.append("remove") or 7)  # type: ignore[func-returns-value]
@@ -305,7 +308,7 @@ def test_small_work_that_cannot_begin_in_time_is_not_done(board: JobBoard) -> No
     go, done = threading.Event(), list[int]()
 
     def block(handle: JobHandle) -> Mapping[str, Any]:
-        go.wait(5)
+        assert go.wait(60)
         return {}
 
     async def run() -> None:
@@ -317,7 +320,7 @@ def test_small_work_that_cannot_begin_in_time_is_not_done(board: JobBoard) -> No
         go.set()
 
     asyncio.run(run())
-    assert board.close(timeout_s=5)
+    assert board.close(timeout_s=60)
     assert done == []
 
 
@@ -364,12 +367,12 @@ def test_stopping_lets_what_runs_end_and_what_waits_wait() -> None:
             time.sleep(0.005)
 
     job = board.submit("photos", "update", work)
-    assert running.wait(5)
+    assert running.wait(60)
     waiting = board.submit_shared(
         "photos", "add", 1, lambda parts: calls.append("added"), on_cancel=lambda: calls.append("x")
     )
 
-    assert board.close(timeout_s=5)
+    assert board.close(timeout_s=60)
     assert calls == ["committed"]
     assert found(board, job).state == "cancelled"
     assert found(board, waiting).state == "cancelled"
@@ -377,7 +380,7 @@ def test_stopping_lets_what_runs_end_and_what_waits_wait() -> None:
     with pytest.raises(GalleryLocked, match="about to stop"):
         asyncio.run(board.run_now("photos", "remove", lambda: None))
     with pytest.raises(Cancelled):
-        board.do("photos", "watch", lambda handle: None, told=lambda found: {})
+        board.do("photos", "watch", lambda handle: None, result_of=lambda found: {})
 
 
 def test_threads_wait_for_what_they_put_in_line(board: JobBoard) -> None:
@@ -387,9 +390,9 @@ def test_threads_wait_for_what_they_put_in_line(board: JobBoard) -> None:
     def broken(handle: JobHandle) -> str:
         raise UsageError("No.")
 
-    name = board.do("photos", "watch", work, told=lambda found: {"thread": found})
+    name = board.do("photos", "watch", work, result_of=lambda found: {"thread": found})
     with pytest.raises(UsageError, match="No"):
-        board.do("photos", "watch", broken, told=lambda found: {})
+        board.do("photos", "watch", broken, result_of=lambda found: {})
     until(lambda: not board.jobs(state="running"))
     failed, done = board.jobs()
 
@@ -403,11 +406,11 @@ def test_what_is_put_off_waits_and_is_tried_again_as_the_same_job(board: JobBoar
         raise PutOff(handle.job_id, "It waits for room.")
 
     with pytest.raises(PutOff) as caught:
-        board.do("photos", "watch", refused, told=lambda found: {})
+        board.do("photos", "watch", refused, result_of=lambda found: {})
     until(lambda: not board.jobs(state="running"))
     [waiting] = board.jobs()
     name = caught.value.job_id
-    found = board.do("photos", "watch", lambda handle: "a", told=lambda found: {}, job_id=name)
+    found = board.do("photos", "watch", lambda handle: "a", result_of=lambda found: {}, job_id=name)
     until(lambda: board.jobs(state="done"))
     [done] = board.jobs()
 
@@ -421,10 +424,10 @@ def test_what_was_put_off_and_cancelled_is_not_tried_again(board: JobBoard) -> N
         raise PutOff(handle.job_id, "It waits for room.")
 
     with pytest.raises(PutOff) as caught:
-        board.do("photos", "watch", refused, told=lambda found: {})
+        board.do("photos", "watch", refused, result_of=lambda found: {})
     until(lambda: board.jobs(state="cancelled"))
     with pytest.raises(Cancelled):
-        board.do("photos", "watch", refused, told=lambda _: {}, job_id=caught.value.job_id)
+        board.do("photos", "watch", refused, result_of=lambda _: {}, job_id=caught.value.job_id)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="niceness of threads is Linux's")
@@ -440,7 +443,7 @@ def test_work_lets_requests_go_first(board: JobBoard) -> None:
         return found
 
     before = niceness()
-    own, inherited = board.do("photos", "watch", work, told=lambda found: {})
+    own, inherited = board.do("photos", "watch", work, result_of=lambda found: {})
 
     assert own == inherited == min(before + 5, 19)
     assert niceness() == before
@@ -451,7 +454,7 @@ def test_a_slow_listener_misses_what_no_longer_matters_and_never_the_last(board:
         go = threading.Event()
 
         def work(handle: JobHandle) -> Mapping[str, Any]:
-            go.wait(5)
+            assert go.wait(60)
             for number in range(200):
                 handle.progress(number, 200, f"Step {number}.")
             return {"steps": 200}
@@ -460,8 +463,7 @@ def test_a_slow_listener_misses_what_no_longer_matters_and_never_the_last(board:
         with board.events.subscribe(["gallery:photos"]) as subscription:
             go.set()
             await asyncio.to_thread(ended, board, job)
-            await asyncio.sleep(0.05)
-            taken = await subscription.take(1)
+            taken = await subscription.take(60)
             assert taken is not None
             return [json.loads(event.text) for event in taken]
 
@@ -470,24 +472,30 @@ def test_a_slow_listener_misses_what_no_longer_matters_and_never_the_last(board:
     assert told["result"] == {"steps": 200}
 
 
-def test_many_listeners_are_told_within_moments(board: JobBoard) -> None:
-    async def run() -> tuple[float, set[str]]:
+def test_many_listeners_are_told_by_waking_their_loop_once(
+    board: JobBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[asyncio.AbstractEventLoop] = []
+
+    async def run() -> set[str]:
+        loop = asyncio.get_running_loop()
+        wake = loop.call_soon_threadsafe
+        monkeypatch.setattr(
+            loop, "call_soon_threadsafe", lambda *call: woken.append(loop) or wake(*call)
+        )
         subscriptions = [board.events.subscribe(["gallery:photos"]) for _ in range(1000)]
-        start = time.perf_counter()
         board.ended("photos", "add", {})
         states = set()
         for subscription in subscriptions:
-            while not (taken := await subscription.take(1)):
-                pass
+            taken = await subscription.take(60)
+            assert taken
             states.add(json.loads(taken[-1].text)["state"])
-        took = time.perf_counter() - start
         for subscription in subscriptions:
             board.events.forget(subscription)
-        return took, states
+        return states
 
-    took, states = asyncio.run(run())
-    assert took < 1.0
-    assert states <= {"waiting", "done"}
+    assert asyncio.run(run()) == {"done"}
+    assert len(woken) == 2, "when it was noted, and when it ended"
     assert not board.events.subscriptions()
 
 
@@ -495,7 +503,7 @@ def test_waiting_for_a_job_ends_with_it_or_in_time(board: JobBoard) -> None:
     go = threading.Event()
 
     def work(handle: JobHandle) -> Mapping[str, Any]:
-        go.wait(5)
+        assert go.wait(60)
         return {}
 
     async def run() -> tuple[Job | None, Job | None]:

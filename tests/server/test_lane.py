@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,7 +24,7 @@ class Gate:
 
     def __call__(self, items):
         self.batches.append(list(items))
-        assert self.open.wait(10)
+        assert self.open.wait(60)
         return [item * 10 for item in items]
 
 
@@ -34,11 +35,10 @@ def pool():
 
 
 async def until(is_so):
-    for _ in range(1000):
-        if is_so():
-            return
+    end = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end, "it did not come to that"
         await asyncio.sleep(0.005)
-    raise AssertionError("it did not come to that")
 
 
 def test_those_who_come_meanwhile_are_taken_together_in_order(pool):
@@ -91,23 +91,41 @@ def test_nobody_waits_long_for_work_that_takes_long(pool):
 
     def work(items):
         batches.append(list(items))
-        assert 1 not in items or slow.wait(10)
+        assert 1 not in items or slow.wait(60)
         return items
 
     async def walk():
         lane = Lane(work, pool, workers=2, hold_s=0.05)
+        begun = time.monotonic()
         first = asyncio.ensure_future(lane.through(1))
         await until(lambda: batches)
-        begun = time.monotonic()
-        others = await asyncio.wait_for(asyncio.gather(*map(lane.through, (2, 3))), 10)
+        others = await asyncio.wait_for(asyncio.gather(*map(lane.through, (2, 3))), 60)
         held = time.monotonic() - begun
         slow.set()
         return others, held, await first
 
     others, held, first = asyncio.run(walk())
     assert (others, first) == ([2, 3], 1)
-    assert batches == [[1], [2, 3]]
-    assert held >= 0.03
+    assert held >= 0.05
+
+
+def test_those_who_are_held_go_together(pool, monkeypatch):
+    gate, now = Gate(), [100.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr("lookalike.server.hosting.lane.time", clock)
+
+    async def walk():
+        lane = Lane(gate, pool, workers=2, hold_s=600)
+        under_way = [asyncio.ensure_future(lane.through(number)) for number in (1, 2, 3)]
+        await until(lambda: gate.batches)
+        assert len(lane) == 2
+        now[0] += 600
+        lane.pump()
+        gate.open.set()
+        return await asyncio.gather(*under_way)
+
+    assert asyncio.run(walk()) == [10, 20, 30]
+    assert sorted(gate.batches) == [[1], [2, 3]]
 
 
 def test_whoever_is_cancelled_leaves(pool):
@@ -156,7 +174,7 @@ def test_a_window_closes_though_others_stay_away(pool):
 
     async def walk():
         lane = Lane(gate, pool, window_s=0.02, others=lambda: 1)
-        return await asyncio.wait_for(lane.through(1), 10)
+        return await asyncio.wait_for(lane.through(1), 60)
 
     assert asyncio.run(walk()) == 10
 
@@ -167,7 +185,7 @@ def test_a_full_batch_waits_for_nobody(pool):
     async def walk():
         lane = Lane(gate, pool, window_s=30, max_batch=2, others=lambda: 5)
         together = asyncio.gather(lane.through(1), lane.through(2))
-        return await asyncio.wait_for(together, 10)
+        return await asyncio.wait_for(together, 60)
 
     assert asyncio.run(walk()) == [10, 20]
 
@@ -175,7 +193,7 @@ def test_a_full_batch_waits_for_nobody(pool):
 def test_a_lone_item_does_not_wait(pool):
     async def walk():
         lane = Lane(Gate(is_open=True), pool, window_s=30)
-        return await asyncio.wait_for(lane.through(1), 10)
+        return await asyncio.wait_for(lane.through(1), 60)
 
     assert asyncio.run(walk()) == 10
 

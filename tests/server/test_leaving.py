@@ -98,7 +98,7 @@ def test_a_query_of_an_asker_who_hung_up_leaves_the_lane(served):
 
     def held(batch):
         asked.append(len(batch))
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(60)
         return usual(batch)
 
     batcher.finding._work = held
@@ -120,7 +120,7 @@ def test_a_query_of_an_asker_who_hung_up_leaves_the_lane(served):
 
 
 def wait_for(is_so):
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < until, "it did not come to that"
         time.sleep(0.01)

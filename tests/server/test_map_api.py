@@ -24,7 +24,7 @@ def drawn(served: Any, **wish: Any) -> dict[str, Any]:
     begun = served.post(f"{served.base}/map", {"layout": "pca", **wish})
     assert begun.status == 202, begun.body
     address = begun.headers["location"]
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while (job := served.get(address).json())["state"] in {"waiting", "running"}:
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -44,6 +44,18 @@ def test_there_is_no_map_at_first(served: Any) -> None:
 
     assert (reply.status, reply.json()["type"]) == (404, "/problems/no-map")
     assert served.get(served.base).json()["has_map"] is False
+
+
+def test_a_map_is_not_drawn_behind_a_link(served: Any, tmp_path: Path) -> None:
+    """A gallery may come from anywhere, links and all."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (served.gallery.path / "map").symlink_to(mine)
+    reply = served.post(f"{served.base}/map", {"layout": "pca"})
+
+    assert (reply.status, reply.json()["type"]) == (403, "/problems/gallery-read-only")
+    assert "map in it is a link" in reply.json()["detail"]
+    assert list(mine.iterdir()) == []
 
 
 def test_a_map_is_drawn_and_told(served: Any) -> None:

@@ -26,7 +26,7 @@ from lookalike.server.safety.access import is_loopback, is_open, is_reading
 from lookalike.server.safety.access_log import shown_route
 from lookalike.server.safety.headers import CSP
 from lookalike.server.safety.origins import host_name, is_own_name, origin_of
-from lookalike.server.safety.rate import MOST_BUCKETS, Buckets, address_key
+from lookalike.server.safety.rate import DEFAULT_RATE, MOST_BUCKETS, Buckets, address_key
 from lookalike.server.safety.sessions import MOST_SESSIONS, SESSION_S, Sessions, cookie_of
 from lookalike.server.safety.tokens import TokenFile
 
@@ -212,7 +212,7 @@ def test_a_stream_of_events_ends_with_its_token(serve, tokens, reader, writer, w
     if way == "session":
         cookie = here.post("/session", {"token": reader}).headers["set-cookie"].partition(";")[0]
         headers = {"Cookie": cookie}
-    connection = http.client.HTTPConnection(here.host, here.port, timeout=10)
+    connection = http.client.HTTPConnection(here.host, here.port, timeout=60)
     connection.request("GET", f"{here.base}/events", headers=headers)
     with closing(connection), connection.getresponse() as answer:
         assert answer.status == 200
@@ -582,17 +582,21 @@ def test_addresses_of_one_subscriber_are_one_asker():
 
 def test_who_asks_too_often_is_told_when_to_come_again(serve, tokens, reader, writer):
     here = serve(tokens_file=tokens.path, rate=1.0)  # 4 at once
+    clock = Clock()
+    here.app.state.keeper.buckets = Buckets(1.0, clock)
     statuses = [here.get("/api/v1/galleries", bearer(reader)).status for _ in range(6)]
-    assert statuses[:4] == [200] * 4
-    assert 429 in statuses
+    assert statuses == [200] * 4 + [429] * 2
     refused = here.get("/api/v1/galleries", bearer(reader))
     assert refused.status == 429
-    assert 1 <= int(refused.headers["retry-after"]) <= 2
+    assert refused.headers["retry-after"] == "1"
     assert here.get("/api/v1/galleries", bearer(writer)).status == 200, "another asker"
+    clock.now += 1
+    assert here.get("/api/v1/galleries", bearer(reader)).status == 200
 
 
 def test_wrong_tokens_cost_more(serve, tokens, reader):
-    here = serve(tokens_file=tokens.path)  # 50 a second, 200 at once
+    here = serve(tokens_file=tokens.path)
+    here.app.state.keeper.buckets = Buckets(DEFAULT_RATE, Clock())  # 200 at once
     statuses = [here.get("/api/v1/galleries", bearer("wrong")).status for _ in range(40)]
     assert statuses[0] == 401
     assert statuses[-1] == 429
@@ -644,11 +648,12 @@ def test_the_log_tells_who_and_what_kind_and_never_what(serve, tokens, reader, c
     here.get(f"/{secret}", bearer(reader))
     here.get(f"/page/{secret}")
     here.post("/session", {"token": "secret-token"})
-    until = time.monotonic() + 5  # the line is written when the answer has gone out
+    until = time.monotonic() + 60  # the line is written when the answer has gone out
     lines: list[str] = []
     while len(lines) < 5 and time.monotonic() < until:
         own = [record for record in caplog.records if record.name == "lookalike.access"]
         lines = [record.getMessage() for record in own]
+        time.sleep(0.01)
     assert len(lines) == 5
     assert lines[0].startswith("127.0.0.1 reader GET /api/v1/galleries/colours/search ")
     assert lines[1].startswith("127.0.0.1 reader GET /api/v1/galleries/colours/images/5 200 ")
@@ -672,7 +677,7 @@ wanted = {"auto_configure", "tracing", "metrics", "logs", "operation_spans"}
 print([name for name in wanted & set(telemetry) if telemetry[name]])
 """
     words = [sys.executable, "-c", tried, str(gallery.path)]
-    told = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    told = subprocess.run(words, capture_output=True, text=True, check=True, timeout=120)
     assert told.stdout == "[]\n"
 
 

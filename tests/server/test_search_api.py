@@ -122,7 +122,7 @@ def test_an_answer_says_how_it_came_about(served):
     assert told["plan"]["summary"] == "exact over 4 rows"
     assert told["generation"] == served.gallery.generation
     assert set(told["seconds"]) >= {"search", "join"}
-    assert all(0 <= seconds < 10 for seconds in told["seconds"].values())
+    assert all(0 <= seconds < 60 for seconds in told["seconds"].values())
 
 
 class TestBySimpleAddress:
@@ -692,9 +692,9 @@ def test_a_query_is_given_up_when_nobody_waits_for_it(serve, monkeypatch):
     with socket.create_connection((served.host, served.port)) as line:
         asked = f"GET {served.base}/search?image_id=5 HTTP/1.1\r\nHost: {served.host}\r\n\r\n"
         line.sendall(asked.encode())
-        assert began.wait(10)
+        assert began.wait(60)
         assert not ended.is_set()
-    assert ended.wait(10)
+    assert ended.wait(60)
 
 
 def test_a_query_may_name_no_gallery_by_path(served):

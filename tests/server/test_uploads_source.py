@@ -13,9 +13,10 @@ pytest.importorskip("fastapi")
 
 from lookalike.encoders import Encoder
 from lookalike.errors import GalleryReadOnly, UsageError
-from lookalike.gallery import Gallery
+from lookalike.gallery import Gallery, Skipped
 from lookalike.gallery.uploads import metadata_file
 from lookalike.ingest import add_images, remove_images, remove_source, removing, update_images
+from lookalike.ingest.removed import REMOVED_BY_HAND
 from lookalike.server.jobs import Job, JobBoard
 from lookalike.server.settings import Limits
 from lookalike.server.uploads import Uploads
@@ -109,6 +110,18 @@ def test_a_file_whose_removal_was_cut_off_is_deleted(
     assert was_there
     assert jobs == []
     assert not Path(inside.absolute_path(green)).exists()
+
+
+def test_a_file_that_only_stays_out_is_not_deleted(inside: Gallery, encoder: Encoder) -> None:
+    (green,) = [image for image in inside.images() if image.path.endswith("green.png")]
+    file = Path(inside.absolute_path(green))
+    facts = (green.source_id, green.path, green.size_bytes, green.mtime_ns)
+    with inside.writer() as writer:
+        note = Skipped(*facts, REMOVED_BY_HAND, green.content_hash)
+        writer.commit(removed=[green.image_id], skipped=[note])
+
+    assert recovered(inside, encoder) == []
+    assert file.exists()
 
 
 @pytest.mark.parametrize("place", ["uploads", "uploads/2026-05-04"])

@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -27,6 +28,9 @@ logger = logging.getLogger("lookalike")
 class DatedFormatter(logging.Formatter):
     """Writes when something happened as ISO 8601 does, with the offset to UTC.
 
+    Whatever a message holds, it stays one line; those of a traceback are moved in, so that
+    they are never taken for messages.
+
     Args:
         form: Of a line.
         precision: Of the time: "seconds" or "milliseconds".
@@ -43,6 +47,15 @@ class DatedFormatter(logging.Formatter):
         moment = datetime.fromtimestamp(record.created).astimezone()
         return moment.isoformat(timespec=self._precision)
 
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802, logging's name
+        """Write a record's line."""
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802, logging's name
+        """Write a traceback, in which a message may hold lines of its own."""
+        lines = super().formatException(ei).split("\n")
+        return "\n".join(f"    {printable(line)}" for line in lines)
+
 
 class ScreenHandler(logging.Handler):
     """Writes to whatever standard error is at that moment: a progress bar may stand there."""
@@ -51,7 +64,7 @@ class ScreenHandler(logging.Handler):
         """Write one line, unless the user was told already."""
         if not getattr(record, "is_told", False):
             try:
-                click.echo(printable(self.format(record)), err=True)
+                click.echo(self.format(record), err=True)
             except (OSError, ValueError):  # a screen that went away: the work goes on
                 close_screen()
 
@@ -87,10 +100,12 @@ def set_up_logging(verbose: int, log_file: str | None) -> None:
 
 def file_handler(log_file: str, level: int) -> logging.Handler:
     """Open the log file."""
+    from lookalike.cli.log_file import LogFile
+
     path = os.path.expanduser(log_file)
     require_writable_file(path, what="log")
     try:
-        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        handler = LogFile(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UsageError(
             f"The log {log_file} cannot be written ({error.strerror}): name another file."

@@ -120,6 +120,13 @@ NO_RATE = 1e9
     help="Largest request: one picture or several.",
 )
 @click.option(
+    "--keep-free",
+    type=SIZE,
+    metavar="SIZE",
+    help="So much of a gallery's disk uploads leave free, so that pictures can still be removed. "
+    "Default: 64MiB, or a twentieth of a small disk.",
+)
+@click.option(
     "--window-ms",
     type=float,
     default=3.0,
@@ -152,6 +159,7 @@ def command(
     hosts: tuple[str, ...],
     rate: float | None,
     max_upload: float,
+    keep_free: float | None,
     window_ms: float,
     device: str,
     backend: str,
@@ -187,6 +195,7 @@ def command(
             origins=origins,
             hosts=hosts,
             rate=checked_rate(rate),
+            keep_free_bytes=None if keep_free is None else int(keep_free),
             host=host,
             port=port,
             device=device,

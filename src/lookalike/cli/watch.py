@@ -25,6 +25,7 @@ from lookalike.cli.update_options import update_options
 from lookalike.encoders import Encoder
 from lookalike.errors import GalleryLocked, NoImagesFound, SourceNotFound
 from lookalike.gallery import Gallery, SourceRecord
+from lookalike.gallery.locations import source_at
 from lookalike.images import Source, open_source
 from lookalike.ingest import (
     FileChange,
@@ -171,20 +172,17 @@ def spelled(place: Source) -> str:
 
 
 def of_place(gallery: Gallery, place: Source) -> SourceRecord | None:
-    """Find the source of a place in a gallery."""
-    for record in gallery.sources():
-        if (record.kind, record.location) == (place.kind, place.location):
-            return record
-    return None
+    """Find the source of a place in a gallery, whatever links lead to it."""
+    return source_at(gallery.sources(), kind=place.kind, location=place.location)
 
 
 def only(gallery: Gallery, place: Source | None) -> Callable[[SourceRecord], bool]:
     """Choose the sources to watch: the one that was named, or all."""
     if place is None:
         return lambda record: True
-    wanted = of_place(gallery, place)
-    # A source that the gallery knows by another way to it, a link for example, is found by none.
-    return lambda record: wanted is None or record.source_id == wanted.source_id
+    named = of_place(gallery, place)
+    wanted = None if named is None else named.source_id
+    return lambda record: record.source_id == wanted
 
 
 def shown_source(gallery: Gallery, place: Source | None) -> str:

@@ -16,7 +16,8 @@ from lookalike.server.answers import JsonAnswer
 from lookalike.server.declared import require_declared
 from lookalike.server.describing import look_ahead, stop_looking
 from lookalike.server.heads import Heads
-from lookalike.server.hosting import Hosted, SharedEncoders
+from lookalike.server.hosting import Hosted
+from lookalike.server.hosting.opening import Opening
 from lookalike.server.jobs import JobBoard
 from lookalike.server.measuring import Measured, Measures
 from lookalike.server.openapi import describe, operation_id
@@ -121,11 +122,12 @@ async def opened(app: FastAPI) -> AsyncIterator[None]:
         GalleryError: One cannot be opened.
     """
     settings: ServerSettings = app.state.settings
-    galleries = await asyncio.to_thread(opened_galleries, settings, app.state.measures)
+    opening = Opening(settings, app.state.measures)
+    galleries = await asyncio.to_thread(opened_galleries, settings, opening)
     server = Server(settings, galleries, JobBoard(), app.state.measures)
     app.state.server = server
     try:
-        async with at_work(server):
+        async with at_work(server, opening):
             ahead = asyncio.gather(look_ahead(server), asyncio.to_thread(app.openapi))
             try:
                 yield
@@ -134,24 +136,16 @@ async def opened(app: FastAPI) -> AsyncIterator[None]:
                 stop_looking(server)
                 await asyncio.gather(ahead, return_exceptions=True)
     finally:
-        for here in galleries.values():
+        for here in server.galleries.values():  # others perhaps than at the start
             await asyncio.to_thread(here.close)
 
 
-def opened_galleries(settings: ServerSettings, measures: Measures) -> dict[str, Hosted]:
-    """Open every gallery, or none; galleries of one encoder share it."""
-    encoders = SharedEncoders(device=settings.device, backend=settings.backend)
+def opened_galleries(settings: ServerSettings, opening: Opening) -> dict[str, Hosted]:
+    """Open every gallery, or none."""
     galleries: dict[str, Hosted] = {}
     try:
-        for name, folder in settings.galleries.items():
-            galleries[name] = Hosted.open(
-                name,
-                folder,
-                encoders=encoders,
-                window_ms=settings.window_ms,
-                max_batch=settings.max_batch,
-                measures=measures,
-            )
+        for name in settings.galleries:
+            galleries[name] = opening(name)
     except BaseException:
         for here in galleries.values():
             here.close()

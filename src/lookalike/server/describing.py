@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from lookalike.server.hosting import Hosted
     from lookalike.server.state import Server
 
-__all__ = ["entry_of", "facts_of", "is_writable", "look_ahead", "stop_looking"]
+__all__ = ["entry_of", "facts_of", "forget_described", "is_writable", "look_ahead", "stop_looking"]
 
 # While pictures are being added, columns are looked through again only after this many
 # times the time that it takes.
-PATIENCE = 20.0
+PAUSE_TIMES = 20.0
 # What takes no longer is waited for.
 QUICK_S = 0.05
 
 
 @dataclass(slots=True)
-class Told:
+class Described:
     """What was worked out of one gallery, and when.
 
     Attributes:
@@ -83,16 +83,16 @@ async def facts_of(server: Server, here: Hosted, *, can_write: bool) -> dict[str
     Columns that took long to look through are told as they were, and looked through
     again beside.
     """
-    told: Told = server.told.setdefault(("gallery", here.name), Told())
-    async with told.lock:
-        await asyncio.to_thread(bring_up_to_date, told, here.gallery)
-    if needs_columns(told) and (told.task is None or told.task.done()):
-        told.task = asyncio.create_task(look_beside(told, here.gallery))
+    known = server.described.setdefault(here.name, Described())
+    async with known.lock:
+        await asyncio.to_thread(bring_up_to_date, known, here.gallery)
+    if needs_columns(known) and (known.task is None or known.task.done()):
+        known.task = asyncio.create_task(look_beside(known, here.gallery))
     entry = await asyncio.to_thread(entry_of, server, here, can_write=can_write)
     return {
         **entry,
-        **told.info,
-        "columns": told.columns,
+        **known.info,
+        "columns": known.columns,
         "limits": asdict(server.settings.limits),
         "can_fetch_urls": server.settings.allow_urls,
     }
@@ -107,43 +107,49 @@ async def look_ahead(server: Server) -> None:
 
 def stop_looking(server: Server) -> None:
     """End what is being worked out: the server stops."""
-    for told in server.told.values():
-        if isinstance(told, Told):
-            told.stop.set()
+    for known in server.described.values():
+        known.stop.set()
 
 
-def bring_up_to_date(told: Told, gallery: Gallery) -> None:
+def forget_described(server: Server, name: str) -> None:
+    """Forget what was worked out of a gallery: another one has its name now."""
+    known = server.described.pop(name, None)
+    if known is not None:
+        known.stop.set()
+
+
+def bring_up_to_date(known: Described, gallery: Gallery) -> None:
     """Work out what has changed since, as far as that is quick."""
     generation = gallery.generation
-    if told.generation != generation:
-        told.info = info_facts(gallery.info())
-        told.generation = generation
-    told.info["index"] = index_facts(gallery)
-    is_known = told.columns_generation != -1
-    if needs_columns(told) and not (is_known and told.columns_s > QUICK_S):
-        look_through(told, gallery)
+    if known.generation != generation:
+        known.info = info_facts(gallery.info())
+        known.generation = generation
+    known.info["index"] = index_facts(gallery)
+    is_known = known.columns_generation != -1
+    if needs_columns(known) and not (is_known and known.columns_s > QUICK_S):
+        look_through(known, gallery)
 
 
-def needs_columns(told: Told) -> bool:
+def needs_columns(known: Described) -> bool:
     """Tell whether columns are of an older state, and it is time to look again."""
-    is_due = time.monotonic() - told.columns_at > PATIENCE * told.columns_s
-    return told.columns_generation != told.generation and is_due
+    is_due = time.monotonic() - known.columns_at > PAUSE_TIMES * known.columns_s
+    return known.columns_generation != known.generation and is_due
 
 
-async def look_beside(told: Told, gallery: Gallery) -> None:
+async def look_beside(known: Described, gallery: Gallery) -> None:
     """Look through the columns again while what was known is told."""
     with suppress(LookalikeError):
-        await asyncio.to_thread(look_through, told, gallery)
+        await asyncio.to_thread(look_through, known, gallery)
 
 
-def look_through(told: Told, gallery: Gallery) -> None:
+def look_through(known: Described, gallery: Gallery) -> None:
     """Look through the columns."""
     start, generation = time.monotonic(), gallery.generation
-    found = column_facts(gallery, is_unwanted=told.stop.is_set)
-    told.columns = [facts.to_dict() for facts in found]
-    told.columns_at = time.monotonic()
-    told.columns_s = told.columns_at - start
-    told.columns_generation = generation
+    found = column_facts(gallery, is_unwanted=known.stop.is_set)
+    known.columns = [facts.to_dict() for facts in found]
+    known.columns_at = time.monotonic()
+    known.columns_s = known.columns_at - start
+    known.columns_generation = generation
 
 
 def info_facts(info: GalleryInfo) -> dict[str, Any]:

@@ -17,7 +17,7 @@ __all__ = ["until_gone", "while_there"]
 T = TypeVar("T")
 
 # Looking whether the asker is there costs something, and most answers come sooner.
-PATIENCE_S = 0.05
+LOOK_AFTER_S = 0.05
 
 
 async def while_there(request: Request, answering: Awaitable[T]) -> T:
@@ -28,7 +28,7 @@ async def while_there(request: Request, answering: Awaitable[T]) -> T:
     """
     answer = asyncio.ensure_future(answering)
     try:
-        await asyncio.wait({answer}, timeout=PATIENCE_S)
+        await asyncio.wait({answer}, timeout=LOOK_AFTER_S)
         if not answer.done():
             gone = asyncio.ensure_future(until_gone(request.receive))
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import copy
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
@@ -82,8 +82,7 @@ class Measures:
         ProcessCollector(registry=registry)
         build = Gauge("lookalike_build_info", "What runs.", ["version"], registry=registry)
         build.labels(lookalike.__version__).set(1)
-        self._lock = threading.Lock()
-        self._told_jobs: set[tuple[str, str]] = set()
+        self._galleries: Collection[str] | None = None
         self.requests = Counter(
             "lookalike_requests",
             "Requests answered.",
@@ -153,9 +152,12 @@ class Measures:
         self.refused_tokens = Counter(
             "lookalike_refused_tokens", "Tokens shown that nobody knows.", registry=registry
         )
-        self.jobs = Gauge(
-            "lookalike_jobs", "Jobs remembered.", ["kind", "state"], registry=registry
-        )
+
+    def of(self, galleries: Collection[str]) -> Measures:
+        """Return the same measures, which tell no numbers of other galleries."""
+        seen = copy.copy(self)
+        seen._galleries = galleries
+        return seen
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answered request."""
@@ -190,24 +192,20 @@ class Measures:
         """Note that watching has just written what it had found."""
         self.watch_updates.labels(name).set_to_current_time()
 
-    def jobs_are(self, counts: Mapping[tuple[str, str], int]) -> None:
-        """Note how many jobs there are by kind and state; those not named are gone."""
-        with self._lock:
-            # One by one: who reads meanwhile must not find none at all.
-            for kind, state in self._told_jobs - set(counts):
-                self.jobs.remove(kind, state)
-            for (kind, state), count in counts.items():
-                self.jobs.labels(kind, state).set(count)
-            self._told_jobs = set(counts)
-
-    def exposition(self, galleries: Collection[str] | None = None) -> tuple[bytes, str]:
+    def exposition(self, jobs: Mapping[tuple[str, str], int]) -> tuple[bytes, str]:
         """Write everything as Prometheus reads it, and name that form.
 
         Args:
-            galleries: Numbers of others are left out; None for none.
+            jobs: How many jobs the asker may know of, by kind and state.
         """
-        shown = self.registry if galleries is None else self.registry.of_galleries(galleries)
-        return generate_latest(shown), CONTENT_TYPE_LATEST
+        names = self._galleries
+        shown = self.registry if names is None else self.registry.of_galleries(names)
+        # In a registry of its own: several who ask at once may know of different jobs.
+        own = Registry()
+        remembered = Gauge("lookalike_jobs", "Jobs remembered.", ["kind", "state"], registry=own)
+        for (kind, state), count in jobs.items():
+            remembered.labels(kind, state).set(count)
+        return generate_latest(shown) + generate_latest(own), CONTENT_TYPE_LATEST
 
 
 class Measured:

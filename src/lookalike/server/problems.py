@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike import errors
 from lookalike.errors import LookalikeError
+from lookalike.gallery.connections import GalleryReplaced
 from lookalike.server.answers import json_bytes
 
 __all__ = [
@@ -78,6 +79,9 @@ TABLE: dict[type[LookalikeError], Kind] = {
     errors.StorageFull: Kind(507, "storage-full", "The disk is full"),
     LookalikeError: Kind(500, "internal", "Something went wrong inside"),
 }
+
+# What is over soon, and when to ask again.
+RETRY_AFTER_S = {errors.GalleryLocked: 5, GalleryReplaced: 1}
 
 # What the web's own refusals are called, and which error they are for a client.
 STATUSES: dict[int, tuple[Kind, str]] = {
@@ -193,9 +197,12 @@ def problem_of(error: Exception) -> Problem:
         return of_status(error.status_code, str(error.detail), error.headers)
     if isinstance(error, LookalikeError) and kind_of(type(error)).status != 500:
         kind = kind_of(type(error))
-        headers = {"Retry-After": "5"} if isinstance(error, errors.GalleryLocked) else None
-        name = type(error).__name__
-        known = name if name in errors.__all__ else "GalleryError"
+        pause_s = next(
+            (RETRY_AFTER_S[each] for each in RETRY_AFTER_S if isinstance(error, each)), None
+        )
+        headers = None if pause_s is None else {"Retry-After": str(pause_s)}
+        names = (each.__name__ for each in type(error).__mro__)
+        known = next(name for name in names if name in errors.__all__)
         return Problem(
             kind.status, kind.title, str(error), slug=kind.slug, error=known, headers=headers
         )

@@ -93,7 +93,7 @@ def serve(settings: ServerSettings, *, say: Callable[[str], None]) -> None:
             try:
                 process.run(sockets=[listener])
             except SystemExit:  # how uvicorn ends where the application did not start
-                raise starting.told() from None
+                raise starting.reason() from None
             except OSError as error:
                 if process.started:
                     raise
@@ -122,7 +122,7 @@ class Starting:
             self.failure = error
             raise
 
-    def told(self) -> BaseException:
+    def reason(self) -> BaseException:
         """Return the error as its reader should see it."""
         if isinstance(self.failure, (LookalikeError, OSError, MemoryError)):
             return self.failure
@@ -163,6 +163,7 @@ class Process(uvicorn.Server):
         if self.started and not self.should_exit:
             show_errors()
             self._publish()
+            self._app.state.server.on_replaced = self._publish  # they name the catalog's file
             self._tell(f"Serving {self._served()} at {address_of(self._settings)}")
             if others := addresses_for_others(self._settings):
                 self._tell(f"Others reach it at {' or '.join(others)}, if their network lets them.")

@@ -79,6 +79,8 @@ class ServerSettings:
         origins: Pages of other servers that may ask, as ``https://example.org``.
         hosts: Names of this server besides its address.
         rate: Requests a second of one asker; None for any number.
+        keep_free_bytes: So much of a gallery's disk uploads leave free, so that pictures can
+            still be removed; None for 64 MiB, or a twentieth of a small disk.
         host: Address to listen at.
         port: Port to listen at; 0 takes a free one.
         device: Where encoders compute.
@@ -102,6 +104,7 @@ class ServerSettings:
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     rate: float | None = None
+    keep_free_bytes: int | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     device: str = "auto"
@@ -123,6 +126,8 @@ class ServerSettings:
         require_above_zero("rescan_s", self.rescan_s)
         if self.rate is not None:
             require_above_zero("rate", self.rate)
+        if self.keep_free_bytes is not None:
+            require_above_zero("keep_free_bytes", self.keep_free_bytes)
         if not 0 <= self.port <= 65535:
             raise UsageError(f"The port {self.port} is none: give a number from 0 to 65535.")
 

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Path, Request
+from fastapi.concurrency import run_in_threadpool
 
 from lookalike.errors import GalleryNotFound
+from lookalike.gallery.connections import GalleryReplaced
+from lookalike.server.problems import Problem
 from lookalike.server.safety.access import Access, access_of
 
 if TYPE_CHECKING:
+    from lookalike.server.describing import Described
     from lookalike.server.hosting import Hosted
     from lookalike.server.jobs import JobBoard
     from lookalike.server.jobs.generations import Generations
     from lookalike.server.measuring import Measures
+    from lookalike.server.replacing import Replacing
     from lookalike.server.settings import ServerSettings
     from lookalike.server.uploads import Uploads
 
-__all__ = ["GalleryName", "HostedGallery", "Server", "hosted", "is_local", "server_of"]
+__all__ = [
+    "GalleryAsSeen",
+    "GalleryName",
+    "HostedGallery",
+    "Server",
+    "hosted",
+    "is_local",
+    "server_of",
+]
 
 
 @dataclass(slots=True)
@@ -32,18 +45,22 @@ class Server:
         galleries: The galleries by name; the first is the default.
         jobs: What is being done, and what was.
         measures: Counts and times.
-        told: What was worked out of a generation of a gallery, by what it is.
+        described: What was worked out of each gallery, by its name.
         uploads: The desk of each gallery that takes pictures in; ``at_work`` sets it.
         generations: Tells listeners that a gallery has changed; ``at_work`` sets it.
+        replacing: Opens again what took a gallery's place; ``at_work`` sets it.
+        on_replaced: Called, in a thread, when it has.
     """
 
     settings: ServerSettings
     galleries: Mapping[str, Hosted]
     jobs: JobBoard
     measures: Measures
-    told: dict[Any, Any] = field(default_factory=dict)
+    described: dict[str, Described] = field(default_factory=dict)
     uploads: Mapping[str, Uploads] = field(default_factory=dict)
     generations: Generations = field(init=False)
+    replacing: Replacing = field(init=False)
+    on_replaced: Callable[[], object] = lambda: None
 
     def shown_to(self, access: Access) -> Server:
         """Return the server as an asker sees it: no other galleries are there."""
@@ -52,6 +69,8 @@ class Server:
         kept = {name: one for name, one in self.galleries.items() if name in access.galleries}
         seen = copy.copy(self)
         seen.galleries = kept
+        seen.uploads = {name: one for name, one in self.uploads.items() if name in kept}
+        seen.jobs, seen.measures = self.jobs.of(kept), self.measures.of(kept)
         if kept:
             folders = {name: self.settings.galleries[name] for name in kept}
             seen.settings = replace(self.settings, galleries=folders)
@@ -61,8 +80,7 @@ class Server:
 def server_of(request: Request) -> Server:
     """Find the server that a request came to, as its asker sees it.
 
-    Here galleries are kept from tokens that are not for them. Jobs and numbers are the whole
-    server's: who tells of them leaves out those of galleries that are not in ``galleries``.
+    Here galleries, with their jobs and numbers, are kept from tokens that are not for them.
     """
     server: Server = request.app.state.server
     return server.shown_to(access_of(request.scope))
@@ -80,10 +98,46 @@ GalleryName = Annotated[
 async def hosted(request: Request, gallery: GalleryName) -> Hosted:
     """Find the gallery that a request is about: a dependency of routes with ``{gallery}``.
 
-    Nothing in it waits; a plain function would be called in a thread of its own.
+    Nothing in it waits, unless another gallery was found in the place of this one; a plain
+    function would be called in a thread of its own.
 
     Raises:
         GalleryNotFound: There is none of that name here.
+        GalleryError: Another is in its place, and cannot be opened.
+    """
+    found = open_now(request, gallery)
+    if not found.gallery.is_replaced:
+        return found
+    return await server_of(request).replacing.newest(found)
+
+
+async def hosted_as_seen(request: Request, gallery: GalleryName) -> Hosted:
+    """Find the gallery of which a request takes pictures out, by numbers that it has seen.
+
+    Raises:
+        GalleryNotFound: There is none of that name here.
+        Problem: Another gallery is in its place: there they are those of other pictures.
+    """
+    found = open_now(request, gallery)
+    try:
+        await run_in_threadpool(lambda: found.gallery.generation)
+    except GalleryReplaced as error:
+        raise Problem(
+            409,
+            "The gallery is another one",
+            f"Another gallery has just taken the place of {gallery}, and its numbers mean other "
+            "pictures: look at it again before you remove some.",
+            slug="gallery-replaced",
+            error="GalleryError",
+        ) from error
+    return await hosted(request, gallery)
+
+
+def open_now(request: Request, gallery: str) -> Hosted:
+    """Find a gallery by its name.
+
+    Raises:
+        GalleryNotFound: There is none of that name for who asks.
     """
     galleries = server_of(request).galleries
     found = galleries.get(gallery)
@@ -94,6 +148,7 @@ async def hosted(request: Request, gallery: GalleryName) -> Hosted:
 
 
 HostedGallery = Annotated[Any, Depends(hosted)]
+GalleryAsSeen = Annotated[Any, Depends(hosted_as_seen)]
 
 
 def is_local(request: Request) -> bool:

@@ -17,6 +17,7 @@ from lookalike.ingest import Progress, UpdateReport
 from lookalike.ingest.watching import Watcher
 from lookalike.ingest.watching.notices import require_watchfiles
 from lookalike.ingest.watching.rounds import Stopping, Work
+from lookalike.ingest.watching.troubles import Troubles
 from lookalike.server.describing import is_writable
 from lookalike.server.hosting import Hosted
 from lookalike.server.jobs import Cancelled, JobHandle, PutOff
@@ -51,10 +52,10 @@ class Watching:
         require_watchfiles()
         self._stop = threading.Event()
         self._galleries = tuple(server.galleries.values())
-        watches = [Watch(hosted, server, self._stop) for hosted in self._galleries]
+        self._watches = {name: Watch(name, server, self._stop) for name in server.galleries}
         self._threads = [
-            threading.Thread(target=watch.run, name=f"watch {watch.name}", daemon=True)
-            for watch in watches
+            threading.Thread(target=watch.run, name=f"watch {name}", daemon=True)
+            for name, watch in self._watches.items()
         ]
 
     def start(self) -> None:
@@ -73,6 +74,12 @@ class Watching:
     def stop(self) -> None:
         """Ask all watchers to end."""
         self._stop.set()
+        for name in self._watches:
+            self.begin_anew(name)
+
+    def begin_anew(self, name: str) -> None:
+        """Watch what the server has under a name now."""
+        self._watches[name].leave()
 
     def close(self, *, timeout_s: float) -> bool:
         """Stop, and wait; tells whether all watchers have ended in time."""
@@ -87,42 +94,57 @@ class Watch:
     """One gallery's watcher: it hears by itself, and writes in the gallery's line of work.
 
     Args:
-        hosted: The gallery.
+        name: Of the gallery; the server may come to have another one under it.
         server: Has the line of work, tells what is done as jobs, and counts it.
         stop: Set when it is time to end.
     """
 
-    def __init__(self, hosted: Hosted, server: Server, stop: threading.Event) -> None:
-        self.name = hosted.name
-        self._hosted = hosted
+    def __init__(self, name: str, server: Server, stop: threading.Event) -> None:
+        self.name = name
+        self._server = server
         self._board = server.jobs
         self._measures = server.measures
         self._rescan_s = server.settings.rescan_s
         self._stop = stop
+        self._left = threading.Event()
+        self._troubles = Troubles()
         self._handle: JobHandle | None = None
         self._put_off: str | None = None
-        self._uploads = os.path.realpath(uploads_folder(hosted.gallery))
+        self._uploads = os.path.realpath(uploads_folder(server.galleries[name].gallery))
 
     def run(self) -> None:
         """Watch until it is time to end; what goes wrong is logged, and tried again."""
         while not self._stop.is_set():
+            self._left.clear()
+            if self._stop.is_set():
+                return  # it was asked to leave in between
             try:
                 watcher = self._watcher()
+                self._troubles.end("watching", f"{self.name} is watched again.")
                 self._measures.is_watched(self.name, is_so=True)
-                watcher.run(self._stop)
+                watcher.run(self._left)
             except LookalikeError as error:
-                told = str(error).rstrip(".")
-                logger.warning("%s is not watched just now: %s", self.name, told)
+                sentence = f"{self.name} is not watched just now: {error}"
+                self._troubles.begin("watching", sentence)
             except Exception:
                 logger.exception("watching %s failed, and begins anew", self.name)
             self._measures.is_watched(self.name, is_so=False)
-            self._stop.wait(AGAIN_S)
+            self._left.wait(AGAIN_S)
+            if self._left.is_set() and self._put_off is not None:
+                self._board.cancel(self._put_off)  # what waited was of the former gallery
+                self._put_off = None
+
+    def leave(self) -> None:
+        """End what is watched: after that the server ends, or has another gallery."""
+        self._left.set()
 
     def _watcher(self) -> Watcher:
         """Make a watcher, once the encoder is loaded."""
+        hosted: Hosted = self._server.galleries[self.name]
+        _ = hosted.gallery.generation  # one that is gone is none that is watched again
         return Watcher(
-            self._hosted.gallery,
-            self._hosted.encoder,
+            hosted.gallery,
+            hosted.encoder,
             on_progress=self._tell,
             on_problem=self._warn,
             rescan_s=self._rescan_s,
@@ -164,13 +186,18 @@ class Watch:
         job_id, self._put_off = self._put_off, None
         try:
             report = self._board.do(
-                self.name, KIND, done, told=facts_of_changes, patience_s=math.inf, job_id=job_id
+                self.name,
+                KIND,
+                done,
+                result_of=facts_of_changes,
+                patience_s=math.inf,
+                job_id=job_id,
             )
         except PutOff as put_off:
             self._put_off = put_off.job_id
             raise put_off.__cause__ or put_off from None
         except Cancelled:
-            if self._board.is_stopping or self._stop.is_set():
+            if self._board.is_stopping or self._left.is_set():
                 raise Stopping from None
             raise GalleryLocked("The update was cancelled.") from None
         self._measures.watched(self.name)

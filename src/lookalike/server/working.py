@@ -10,7 +10,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from lookalike.errors import LookalikeError
+from lookalike.server.describing import forget_described
+from lookalike.server.hosting.opening import Opening
 from lookalike.server.jobs.generations import Generations
+from lookalike.server.replacing import Replacing
 from lookalike.server.uploads import Uploads
 from lookalike.server.watching import Watching
 
@@ -29,19 +32,22 @@ FINISH_S = 20.0
 
 
 @asynccontextmanager
-async def at_work(server: Server) -> AsyncIterator[None]:
+async def at_work(server: Server, opening: Opening) -> AsyncIterator[None]:
     """Do the work of a server while it runs; in the end, finish what runs and stop.
 
-    Gives the server its ``uploads`` and ``generations``. What waits in the end is not
-    lost: uploads lie on the disk, and are added at the next start.
+    Gives the server its ``uploads``, ``generations`` and ``replacing``. What waits in the end
+    is not lost: uploads lie on the disk, and are added at the next start.
     """
     galleries = {name: hosted.gallery for name, hosted in server.galleries.items()}
     server.generations = Generations(server.jobs.events, galleries)
     server.uploads = {name: desk(server, name) for name in galleries}
-    tasks = [asyncio.create_task(server.generations.run())]
+    watching = Watching(server) if server.settings.is_watching else None
+    server.replacing = Replacing(
+        server, opening.whole, lambda name: handed_over(server, watching, name)
+    )
+    tasks = [asyncio.create_task(each.run()) for each in (server.generations, server.replacing)]
     if not server.settings.read_only:
         tasks.append(asyncio.create_task(recovered(server)))
-    watching = Watching(server) if server.settings.is_watching else None
     try:
         if watching is not None:
             watching.start()
@@ -51,6 +57,7 @@ async def at_work(server: Server) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await server.replacing.close()
         await asyncio.to_thread(finish, server, watching)
 
 
@@ -58,18 +65,38 @@ def desk(server: Server, name: str) -> Uploads:
     """Make the desk that takes pictures in for a gallery."""
     hosted = server.galleries[name]
     return Uploads(
-        name, hosted.gallery, lambda: hosted.encoder, server.jobs, server.settings.limits
+        name,
+        hosted.gallery,
+        lambda: hosted.encoder,
+        server.jobs,
+        server.settings.limits,
+        keep_free_bytes=server.settings.keep_free_bytes,
     )
+
+
+def handed_over(server: Server, watching: Watching | None, name: str) -> Callable[[], object]:
+    """Go on with another gallery of that name; gives what ends the former one's work.
+
+    Work of the former one that is still in line fails when it comes to its gallery.
+    """
+    former = server.uploads[name]
+    server.uploads = {**server.uploads, name: desk(server, name)}
+    server.generations.begin_anew(name, server.galleries[name].gallery)
+    forget_described(server, name)
+    if watching is not None:
+        watching.begin_anew(name)
+    return former.close
 
 
 async def recovered(server: Server) -> None:
     """Add uploads of before, and from time to time those that failed; until it is cancelled."""
-    for name, uploads in server.uploads.items():
-        await quietly(name, uploads.recover)
+    known: dict[str, Uploads] = {}
     while True:
-        await asyncio.sleep(RETRY_S)
         for name, uploads in server.uploads.items():
-            await quietly(name, uploads.retry)
+            is_new = known.get(name) is not uploads
+            known[name] = uploads
+            await quietly(name, uploads.recover if is_new else uploads.retry)
+        await asyncio.sleep(RETRY_S)
 
 
 async def quietly(name: str, look: Callable[[], object]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -100,12 +99,10 @@ def test_a_secret_of_the_same_size_and_date_is_refused(served: Any, tmp_path: Pa
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
 def test_a_pipe_holds_nobody_up(served: Any) -> None:
     swapped(served, "plain.jpg", os.mkfifo)
-    began = time.monotonic()
 
     for what in ("/original", "/thumbnail"):
         reply = served.get(address(served, "plain.jpg", what))
         assert (reply.status, reply.json()["type"]) == (409, "/problems/file-changed")
-    assert time.monotonic() - began < 5
 
 
 def test_a_folder_in_place_of_a_file(served: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -119,7 +118,7 @@ class SlowDecoding:
 
     def __call__(self, data: bytes, **options: Any) -> Any:
         self.begun.append(data)
-        assert self.may_go_on.wait(20)
+        assert self.may_go_on.wait(90)  # longer than an answer is waited for
         return self._decode(data, **options)
 
 
@@ -146,7 +145,7 @@ def test_the_same_thumbnail_is_decoded_once(served: Any, slow: SlowDecoding) -> 
     threads = [threading.Thread(target=lambda: replies.append(served.get(path))) for _ in range(12)]
     for thread in threads:
         thread.start()
-    time.sleep(0.3)
+    assert until(lambda: under_way(served) == [12])
     slow.may_go_on.set()
     for thread in threads:
         thread.join()
@@ -193,12 +192,10 @@ def test_queries_do_not_wait_for_thumbnails(served: Any, slow: SlowDecoding) -> 
     lines = [asking(served, address(served, name, "/thumbnail")) for name in FILES]
     assert until(lambda: len(slow.begun) == 2)
 
-    began = time.monotonic()
     found = served.get(f"{served.base}/search?image_id=1&k=3")
     original = served.get(address(served, "plain.jpg", "/original"))
 
     assert (found.status, original.status) == (200, 200)
-    assert time.monotonic() - began < 5
     slow.may_go_on.set()
     for line in lines:
         line.close()

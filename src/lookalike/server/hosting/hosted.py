@@ -108,6 +108,14 @@ class Hosted:
         self.searcher.close()
         self.gallery.close()
 
+    def leave(self) -> None:
+        """Load nothing any more, since another gallery has taken its place."""
+        self._closing.set()
+
+    def note_replaced(self, error: LookalikeError) -> None:
+        """Note that another gallery has taken its place, and why that cannot be opened."""
+        self._fail(error)
+
     @property
     def is_ready(self) -> bool:
         """Whether every query can be answered."""

@@ -134,7 +134,7 @@ class Lane(Generic[Item, Out]):
             under_way = loop.run_in_executor(self._pool, self._work, [turn.item for turn in batch])
         except RuntimeError as error:  # the pool was shut down
             self._busy -= 1
-            told(batch, [error] * len(batch))
+            hand_out(batch, [error] * len(batch))
             return
         under_way.add_done_callback(partial(self._done, batch))
 
@@ -149,13 +149,13 @@ class Lane(Generic[Item, Out]):
                 turn.future.cancel()
         elif (error := under_way.exception()) is not None:
             failed = error if isinstance(error, Exception) else RuntimeError(repr(error))
-            told(batch, [failed] * len(batch))
+            hand_out(batch, [failed] * len(batch))
         else:
-            told(batch, under_way.result())
+            hand_out(batch, under_way.result())
         self.pump()
 
 
-def told(batch: Sequence[Turn[Item, Out]], outcomes: Sequence[AnswerOrError[Out]]) -> None:
+def hand_out(batch: Sequence[Turn[Item, Out]], outcomes: Sequence[AnswerOrError[Out]]) -> None:
     """Give each its outcome, if it is still there."""
     for turn, outcome in zip(batch, outcomes, strict=True):
         if turn.future.done():

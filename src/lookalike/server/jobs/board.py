@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
@@ -29,6 +31,17 @@ STOPPING = "The server is about to stop and takes no more changes: try again whe
 Work = Callable[[JobHandle], Mapping[str, Any]]
 
 
+class Stop(threading.Event):
+    """Set when the server is about to end; knows since when."""
+
+    since = math.inf
+
+    def set(self) -> None:
+        """Say so; what was said before holds."""
+        self.since = min(self.since, time.monotonic())
+        super().set()
+
+
 class JobBoard:
     """Takes work, does it in threads, and tells how far it is. Safe to share between threads.
 
@@ -44,8 +57,13 @@ class JobBoard:
         self._ledger = Ledger(self.events)
         self._lines = Lines()
         self._parts = SharedParts()
-        self._stopping = threading.Event()
-        self._stopped_at = 0.0
+        self._stopping = Stop()
+
+    def of(self, galleries: Collection[str]) -> JobBoard:
+        """Return the same board without what is of other galleries: no such jobs are there."""
+        seen = copy.copy(self)
+        seen._ledger, seen.events = self._ledger.of(galleries), self.events.of(galleries)
+        return seen
 
     def submit(self, gallery: str, kind: str, work: Work) -> Job:
         """Put work in line.
@@ -128,7 +146,7 @@ class JobBoard:
         kind: str,
         work: Callable[[JobHandle], T],
         *,
-        told: Callable[[T], Mapping[str, Any]],
+        result_of: Callable[[T], Mapping[str, Any]],
         patience_s: float = PATIENCE_S,
         job_id: str | None = None,
     ) -> T:
@@ -138,7 +156,7 @@ class JobBoard:
             gallery: The name of the gallery it is about.
             kind: What it is.
             work: Does it.
-            told: Makes the job's result of what came of it.
+            result_of: Makes the job's result of what came of it.
             patience_s: How long it waits while another process writes.
             job_id: Of a job that was put off; by default it is a new one.
 
@@ -156,7 +174,7 @@ class JobBoard:
                 future.set_exception(error)
                 raise
             future.set_result(found)
-            return told(found)
+            return result_of(found)
 
         name = job_id or self._ledger.open(gallery, kind).job_id
 
@@ -201,9 +219,7 @@ class JobBoard:
 
     def stop(self) -> None:
         """Ask what runs to end soon, let nothing that waits begin, and end all streams."""
-        if not self.is_stopping:
-            self._stopped_at = time.monotonic()
-            self._stopping.set()
+        self._stopping.set()
         self.events.end()
 
     def close(self, *, timeout_s: float = 20.0) -> bool:
@@ -219,7 +235,7 @@ class JobBoard:
     @property
     def is_out_of_time(self) -> bool:
         """Whether it has been about to end for so long that what can end early should."""
-        return self.is_stopping and time.monotonic() - self._stopped_at > GRACE_S
+        return time.monotonic() - self._stopping.since > GRACE_S
 
     def _handle(self, job_id: str) -> JobHandle:
         return JobHandle(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import secrets
 import threading
 from collections.abc import Collection, Iterable, Mapping
@@ -27,12 +28,14 @@ class Event:
         sequence: Its place among all events of this server.
         kind: What a browser listens for: ``"job"`` or ``"gallery"``.
         key: Which thing: a later event of the same key makes this one needless.
+        gallery: The name of the gallery that it is about.
         text: The state, as JSON.
     """
 
     sequence: int
     kind: str
     key: str
+    gallery: str
     text: str
 
 
@@ -51,15 +54,22 @@ class Events:
         self._lock = threading.Lock()
         self._counter = count(1)
         self._by_topic: dict[str, set[Subscription]] = {}
-        self._is_ended = False
+        self._ended = threading.Event()
+        self._galleries: Collection[str] | None = None
+
+    def of(self, galleries: Collection[str]) -> Events:
+        """Return the same events, of which who listens hears those of these galleries alone."""
+        seen = copy.copy(self)
+        seen._galleries = galleries
+        return seen
 
     def next_sequence(self) -> int:
         """Number the next change."""
         return next(self._counter)
 
     def event(self, kind: str, key: str, state: Mapping[str, Any], sequence: int) -> Event:
-        """Write an event."""
-        return Event(sequence, kind, key, json_text(state))
+        """Write an event that tells a state, which names its gallery."""
+        return Event(sequence, kind, key, state["gallery"], json_text(state))
 
     def publish(self, topics: Collection[str], event: Event) -> None:
         """Hand an event to all who listen to one of these topics; from any thread."""
@@ -80,9 +90,10 @@ class Events:
 
     def subscribe(self, topics: Collection[str]) -> Subscription:
         """Listen to topics, from the running event loop; close it, or use it in a ``with``."""
-        subscription = Subscription(self, tuple(topics), asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        subscription = Subscription(self, tuple(topics), loop, galleries=self._galleries)
         with self._lock:
-            if self._is_ended:
+            if self._ended.is_set():
                 subscription.end()
             for topic in subscription.topics:
                 self._by_topic.setdefault(topic, set()).add(subscription)
@@ -100,7 +111,7 @@ class Events:
     def end(self) -> None:
         """End all subscriptions, and those to come: the server stops."""
         with self._lock:
-            self._is_ended = True
+            self._ended.set()
         for loop, subscriptions in by_loop(self.subscriptions()).items():
             call_in(loop, end_all, subscriptions)
 
@@ -119,11 +130,17 @@ class Subscription:
     """
 
     def __init__(
-        self, events: Events, topics: tuple[str, ...], loop: asyncio.AbstractEventLoop
+        self,
+        events: Events,
+        topics: tuple[str, ...],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        galleries: Collection[str] | None = None,
     ) -> None:
         self.topics = topics
         self.loop = loop
         self._events = events
+        self._galleries = galleries
         self._waiting: dict[str, Event] = {}
         self._changed = asyncio.Event()
         self._is_ended = False
@@ -140,7 +157,12 @@ class Subscription:
         self._events.forget(self)
 
     def offer(self, event: Event) -> None:
-        """Keep an event until it is taken, unless a newer one of its thing waits."""
+        """Keep an event until it is taken, unless a newer one of its thing waits.
+
+        One of a gallery that is not there for the listener is not kept.
+        """
+        if self._galleries is not None and event.gallery not in self._galleries:
+            return
         known = self._waiting.pop(event.key, None)
         newest = event if known is None or known.sequence < event.sequence else known
         self._waiting[event.key] = newest

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
+from lookalike.ingest.watching.troubles import Troubles
 from lookalike.server.jobs.events import Event, Events
 
 __all__ = ["Generations"]
@@ -33,11 +34,12 @@ class Generations:
         self._latest: dict[str, Event] = {}
         self._seen: dict[str, tuple[int, int]] = {}
         self._lock = threading.Lock()
+        self._troubles = Troubles()
 
     def look(self, name: str) -> Event:
         """Read a gallery's state, tell of it if it is new, and give the event that tells it."""
-        gallery = self._galleries[name]
         with self._lock:
+            gallery = self._galleries[name]
             seen = gallery.generation, len(gallery)
             if self._seen.get(name) != seen:
                 self._seen[name] = seen
@@ -47,6 +49,12 @@ class Generations:
                 self._latest[name] = event
                 self._events.publish([f"gallery:{name}"], event)
             return self._latest[name]
+
+    def begin_anew(self, name: str, gallery: Gallery) -> None:
+        """Look at another gallery under a name, and tell of it even if it has the same numbers."""
+        with self._lock:
+            self._galleries = {**self._galleries, name: gallery}
+            self._seen.pop(name, None)
 
     def latest(self, name: str) -> Event:
         """Give the event of the last look; there has to have been one. Waits for nothing."""
@@ -61,7 +69,9 @@ class Generations:
                     try:
                         await asyncio.to_thread(self.look, name)
                     except LookalikeError as error:
-                        told = str(error).rstrip(".")
-                        logger.warning("the gallery %s could not be looked at: %s", name, told)
+                        sentence = f"the gallery {name} cannot be looked at just now: {error}"
+                        self._troubles.begin(name, sentence)
                     except Exception:
                         logger.exception("looking at the gallery %s failed, and goes on", name)
+                    else:
+                        self._troubles.end(name, f"the gallery {name} can be looked at again.")

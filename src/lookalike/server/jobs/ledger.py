@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import secrets
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +39,13 @@ class Ledger:
         self._lock = threading.RLock()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._told_at: dict[str, float] = {}
+        self._galleries: Collection[str] | None = None
+
+    def of(self, galleries: Collection[str]) -> Ledger:
+        """Return the same ledger without the jobs of other galleries."""
+        seen = copy.copy(self)
+        seen._galleries = galleries
+        return seen
 
     def open(
         self,
@@ -92,7 +100,7 @@ class Ledger:
     def cancel(self, job_id: str) -> Job | None:
         """End a job that waits; of one that runs, note that nobody wants it any more."""
         with self._lock:
-            job = self._jobs.get(job_id)
+            job = self.job(job_id)
             if job is None or job.has_ended:
                 return job
             if job.state == "running":
@@ -147,20 +155,20 @@ class Ledger:
     def job(self, job_id: str) -> Job | None:
         """Find a job as it is now."""
         with self._lock:
-            return self._jobs.get(job_id)
+            job = self._jobs.get(job_id)
+        return job if job is not None and self._is_shown(job) else None
 
     def jobs(self, *, gallery: str | None = None, state: str | None = None) -> list[Job]:
         """List jobs, the newest first."""
         with self._lock:
-            found = list(reversed(self._jobs.values()))
+            found = [job for job in reversed(self._jobs.values()) if self._is_shown(job)]
         return [
             job for job in found if gallery in {None, job.gallery} and state in {None, job.state}
         ]
 
     def counts(self) -> dict[tuple[str, str], int]:
         """Count the jobs by kind and state."""
-        with self._lock:
-            return dict(Counter((job.kind, job.state) for job in self._jobs.values()))
+        return dict(Counter((job.kind, job.state) for job in self.jobs()))
 
     async def wait(self, job_id: str, timeout_s: float) -> Job | None:
         """Wait for a job's end, for so many seconds; gives the job as it then is."""
@@ -176,6 +184,9 @@ class Ledger:
     def event_of(self, job: Job) -> Event:
         """Write the event that tells a job's state."""
         return self._events.event("job", f"job:{job.job_id}", job.to_dict(), job.sequence)
+
+    def _is_shown(self, job: Job) -> bool:
+        return self._galleries is None or job.gallery in self._galleries
 
     def _forget_one(self) -> bool:
         """Forget the oldest job that has ended."""

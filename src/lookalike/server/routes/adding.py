@@ -27,7 +27,7 @@ from lookalike.server.state import HostedGallery, server_of
 from lookalike.server.uploads import UploadedPicture
 from lookalike.server.uploads.columns import columns_of
 from lookalike.server.uploads.receiving import ReceivedForm, receive_form, receive_picture
-from lookalike.server.uploads.uploaded import KeptFile, told
+from lookalike.server.uploads.uploaded import KeptFile, result_of
 
 __all__ = ["router"]
 
@@ -40,7 +40,7 @@ UNTOLD = frozenset({"changes", "named", "ambiguous"})
 
 KEPT = " The pictures are kept here, and adding them is tried again."
 
-RESULT_EXAMPLE = told(
+RESULT_EXAMPLE = result_of(
     [
         UploadedPicture("cat.jpg", kept=KeptFile("2026-05-04/cat.jpg", "")).added_as(412),
         UploadedPicture("old.jpg").known_as(17),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from lookalike.errors import LookalikeError
+from lookalike.gallery.connections import GalleryReplaced
 from lookalike.server.answers import json_answer
 from lookalike.server.problems import Problem
 from lookalike.server.safety.access import access_of
@@ -61,11 +60,10 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Write what was counted and timed since the start.
 
-    Numbers of a gallery are told to those only who may ask it; all others are of the
-    whole server.
+    Numbers of a gallery, and of its jobs, are told to those only who may ask it; all
+    others are of the whole server.
     """
-    seen = access_of(request.scope).galleries
-    body, content_type = await run_in_threadpool(exposition, server_of(request), seen)
+    body, content_type = await run_in_threadpool(exposition, server_of(request))
     return Response(body, headers={"Content-Type": content_type})
 
 
@@ -76,15 +74,17 @@ def problems_of(server: Server) -> dict[str, str]:
         problem = hosted.problem
         try:
             _ = hosted.gallery.generation
-        except LookalikeError as error:  # damaged since, or another is in its place
+        except GalleryReplaced as error:
+            problem = problem or str(error)  # that cannot be opened, or is just now
+        except LookalikeError as error:  # damaged since
             problem = str(error)
         if problem:
             problems[name] = problem
     return problems
 
 
-def exposition(server: Server, galleries: Collection[str] | None) -> tuple[bytes, str]:
-    """Look at the galleries, then write everything that is of them or of none."""
+def exposition(server: Server) -> tuple[bytes, str]:
+    """Look at the galleries, then write everything."""
     not_ready = problems_of(server)
     for name, hosted in server.galleries.items():
         uploads = server.uploads.get(name)
@@ -94,5 +94,4 @@ def exposition(server: Server, galleries: Collection[str] | None) -> tuple[bytes
             server.measures.gallery(name, len(hosted.gallery), hosted.gallery.generation)
         except LookalikeError:
             continue  # damaged since: its last numbers stay, and queries tell of it
-    server.measures.jobs_are(server.jobs.counts())
-    return server.measures.exposition(galleries)
+    return server.measures.exposition(server.jobs.counts())

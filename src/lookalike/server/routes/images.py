@@ -34,7 +34,7 @@ from lookalike.server.pictures.sending import FileChunks, StreamedAnswer
 from lookalike.server.pictures.serving import Pictures, at_hand, pictures_of
 from lookalike.server.pictures.thumbnails import SIDES, fitting_side
 from lookalike.server.problems import Problem
-from lookalike.server.state import HostedGallery, server_of
+from lookalike.server.state import GalleryAsSeen, HostedGallery, server_of
 from lookalike.server.telling import image_facts
 
 __all__ = ["LARGEST_ID", "router"]
@@ -118,7 +118,7 @@ async def list_images(
 
 
 @router.post("/galleries/{gallery}/images/remove")
-async def remove_images(request: Request, hosted: HostedGallery, wanted: ToRemove) -> Response:
+async def remove_images(request: Request, hosted: GalleryAsSeen, wanted: ToRemove) -> Response:
     """Take several images out of a gallery; those that are not there are told."""
     removed = await removed_from(request, hosted, wanted.image_ids)
     missing = sorted({*wanted.image_ids} - {*removed})
@@ -129,14 +129,14 @@ async def remove_images(request: Request, hosted: HostedGallery, wanted: ToRemov
 async def show_image(hosted: HostedGallery, image_id: ImageId) -> Response:
     """Tell what the catalog knows of an image."""
 
-    def told() -> dict[str, Any]:
+    def facts() -> dict[str, Any]:
         return image_facts(hosted.gallery, [hosted.gallery.image(image_id)])[0]
 
-    return json_answer(await run_in_threadpool(told))
+    return json_answer(await run_in_threadpool(facts))
 
 
 @router.delete("/galleries/{gallery}/images/{image_id}")
-async def remove_image(request: Request, hosted: HostedGallery, image_id: ImageId) -> Response:
+async def remove_image(request: Request, hosted: GalleryAsSeen, image_id: ImageId) -> Response:
     """Take an image out of a gallery.
 
     Its file stays, and comes back when it changes; a file that was uploaded here is deleted.

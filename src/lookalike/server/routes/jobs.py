@@ -49,9 +49,8 @@ def job_named(request: Request, job_id: JobId) -> Job:
     Raises:
         Problem: There is none.
     """
-    server = server_of(request)
-    job = server.jobs.job(job_id)
-    if job is None or job.gallery not in server.galleries:
+    job = server_of(request).jobs.job(job_id)
+    if job is None:
         raise no_such_job(job_id)
     return job
 
@@ -81,9 +80,7 @@ def list_jobs(
 
     What became of each single picture or file is told by the job itself.
     """
-    server = server_of(request)
-    known = server.jobs.jobs(gallery=gallery, state=state)
-    jobs = [job for job in known if job.gallery in server.galleries]
+    jobs = server_of(request).jobs.jobs(gallery=gallery, state=state)
     return json_answer({"jobs": [in_short(job) for job in jobs[:limit]]})
 
 

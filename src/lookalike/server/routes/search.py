@@ -71,7 +71,7 @@ async def search_get(
     Several `image_id` and `text` are added up; those of `minus_id` and `minus_text` are
     taken away.
     """
-    return await answered(request, here, await asked_of(options.told(), asker_of(request)))
+    return await answered(request, here, await asked_of(options.to_dict(), asker_of(request)))
 
 
 @router.post(
@@ -104,7 +104,7 @@ async def search(
         asked = await asked_by_form(request, options, asker)
     elif PICTURE.fullmatch(kind):
         upload = await read_picture(request, asker.limits)
-        asked = await asked_of(options.told(), asker, [upload])
+        asked = await asked_of(options.to_dict(), asker, [upload])
     else:
         raise wrong_media_type(request, WANTED)
     return await answered(request, here, asked)
@@ -193,7 +193,7 @@ async def asked_by_form(request: Request, options: PictureOptions, asker: Asker)
             "The form has no picture: send one or more in the field 'picture', or a query as "
             "JSON in the field 'query'."
         )
-    return await asked_of(options.told(), asker, uploads)
+    return await asked_of(options.to_dict(), asker, uploads)
 
 
 def asker_of(request: Request) -> Asker:

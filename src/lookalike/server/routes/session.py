@@ -89,7 +89,9 @@ async def sign_in(request: Request) -> Response:
     if access.has_none:
         raise no_gallery(access)
     end_session(request, keeper)
-    answer = json_answer(told(keeper, access.name, can_read=True, can_write=access.can_write))
+    answer = json_answer(
+        session_facts(keeper, access.name, can_read=True, can_write=access.can_write)
+    )
     answer.set_cookie(
         cookie_name(port_of(request.scope)),
         keeper.sessions.begin(entry),
@@ -126,12 +128,14 @@ def keeper_of(request: Request) -> Doorkeeper:
 def facts_of(request: Request) -> dict[str, Any]:
     """Say what was found out about the asker."""
     access = access_of(request.scope)
-    return told(
+    return session_facts(
         keeper_of(request), access.name, can_read=access.can_read, can_write=access.can_write
     )
 
 
-def told(keeper: Doorkeeper, name: str, *, can_read: bool, can_write: bool) -> dict[str, Any]:
+def session_facts(
+    keeper: Doorkeeper, name: str, *, can_read: bool, can_write: bool
+) -> dict[str, Any]:
     """Write the answer."""
     return {
         "needs_token": keeper.needs_token,

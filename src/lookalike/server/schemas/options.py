@@ -43,7 +43,7 @@ class SearchOptions(BaseModel):
         False, description="Tell the embedding of each part, to ask with it again."
     )
 
-    def told(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Write what was said as a query does."""
         said = self.model_dump(exclude_unset=True)
         params = {name: said.pop(name) for name in PARAMS if name in said}
@@ -59,9 +59,9 @@ class PictureOptions(SearchOptions):
         examples=["10%,20%,50%,50%"],
     )
 
-    def told(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Write what was said as a query does; the region belongs to the first picture."""
-        said = super().told()
+        said = super().to_dict()
         region = said.pop("region", None)
         return said if region is None else {**said, "parts": [{"upload": 0, "region": region}]}
 
@@ -77,9 +77,9 @@ class SimpleOptions(SearchOptions):
         None, description="Put around texts, with {} in their place.", examples=["a photo of {}"]
     )
 
-    def told(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Write what was said as a query does."""
-        said = super().told()
+        said = super().to_dict()
         parts = [
             {kind: value, "weight": weight}
             for name, kind, weight in PARTS

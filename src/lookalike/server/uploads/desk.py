@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ from lookalike.server.uploads.inbox import Inbox
 from lookalike.server.uploads.left import left_files
 from lookalike.server.uploads.metadata import write_metadata
 from lookalike.server.uploads.receiving import Received, ReceivedForm
-from lookalike.server.uploads.uploaded import KeptFile, UploadedPicture, told
+from lookalike.server.uploads.room import require_room
+from lookalike.server.uploads.uploaded import KeptFile, UploadedPicture, result_of
 
 __all__ = ["Uploads"]
 
@@ -59,6 +61,7 @@ class Uploads:
         encoder: Gives the gallery's encoder, perhaps after a while.
         board: Where the work is put.
         limits: How large a picture may be.
+        keep_free_bytes: So much of the gallery's disk stays free, as ``require_room`` says.
     """
 
     def __init__(
@@ -68,12 +71,15 @@ class Uploads:
         encoder: Callable[[], Encoder],
         board: JobBoard,
         limits: Limits,
+        *,
+        keep_free_bytes: int | None = None,
     ) -> None:
         self._name = name
         self._gallery = gallery
         self._encoder = encoder
         self._board = board
         self._limits = limits
+        self._require_room = partial(require_room, gallery.path, keep_free_bytes)
         self._inbox = Inbox(gallery)
         self._pool = low_pool(f"uploads {name}", WRITING_THREADS)
         self._checking = threading.BoundedSemaphore(CHECKING_THREADS)
@@ -87,7 +93,7 @@ class Uploads:
         Raises:
             StorageFull, GalleryReadOnly: It could not be written.
         """
-        form = ReceivedForm(self._inbox.new_file, self._pool)
+        form = ReceivedForm(self._inbox.new_file, self._pool, self._require_room)
         try:
             with writing(self._gallery.path):
                 yield form
@@ -126,7 +132,7 @@ class Uploads:
         if all(picture.status == "refused" for picture in sent):
             return sent
         if not files_to_add(sent):
-            return self._board.ended(self._name, KIND, told(sent))
+            return self._board.ended(self._name, KIND, result_of(sent))
         return self._submit(sent)
 
     def recover(self) -> list[Job]:
@@ -224,7 +230,7 @@ class Uploads:
                 sent,
                 self._add,
                 weight=len(paths),
-                result=told(sent),
+                result=result_of(sent),
                 on_cancel=lambda: self._discard(sent),
             )
             self._under_way.update(dict.fromkeys(paths, job.job_id))
@@ -243,7 +249,7 @@ class Uploads:
         requests = [part.value for part in parts]
         settled = add_uploads(self._gallery, self._encoder(), requests, on_progress=listen)
         for part, sent in zip(parts, settled, strict=True):
-            part.result = told(sent)
+            part.result = result_of(sent)
             waiting = {file.path for file in files_to_add(sent)}
             self._forget(file.path for file in files_to_add(part.value) if file.path not in waiting)
 

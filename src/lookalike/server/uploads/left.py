@@ -18,7 +18,7 @@ from lookalike.gallery.uploads import (
 )
 from lookalike.images import Source, content_hash, read_file
 from lookalike.ingest.planning import is_same_file
-from lookalike.ingest.removed import REMOVED_BY_HAND
+from lookalike.ingest.removed import content_of, is_removed
 from lookalike.server.uploads.metadata import kept_metadata
 from lookalike.server.uploads.uploaded import KeptFile
 
@@ -47,13 +47,18 @@ def left_files(gallery: Gallery, is_under_way: Callable[[str], bool]) -> Iterato
         is_same = seen is not None and is_same_file(ref, seen)
         if is_under_way(ref.path) or not is_ours(file.parent):
             continue
-        if is_same and isinstance(seen, Skipped) and seen.reason == REMOVED_BY_HAND:
+        if is_same and isinstance(seen, Skipped) and is_to_be_deleted(seen):
             discard(file)  # a kill came between the two halves of its removal
             continue
         if is_same and not metadata_file(file).exists():
             continue
         with suppress(ImageError):
             yield KeptFile(ref.path, content_hash(read_file(str(file))), kept_metadata(file))
+
+
+def is_to_be_deleted(seen: Skipped) -> bool:
+    """Tell whether an upload was removed as one: of what only stays out, the content is known."""
+    return is_removed(seen) and not content_of(seen)
 
 
 def known_uploads(gallery: Gallery) -> KnownFiles:

@@ -49,10 +49,12 @@ class ReceivedForm:
     Attributes:
         new_file: Names a file to write to.
         pool: Threads that write: those of the server's answers do not wait for a disk.
+        require_room: Raises where the disk may not take any more.
     """
 
     new_file: Callable[[], Path]
     pool: Executor
+    require_room: Callable[[], None] = lambda: None
     files: list[Received] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
     _out: IO[bytes] | None = None
@@ -81,6 +83,7 @@ class ReceivedForm:
         with self._lock:
             for piece in () if self._is_over else pieces:
                 out = self._out or self._open(piece.name)
+                self.require_room()  # by the piece, since others arrive beside
                 out.write(piece.data)
                 if piece.is_last:
                     flush(out)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["KeptFile", "UploadedPicture", "told"]
+__all__ = ["KeptFile", "UploadedPicture", "result_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class UploadedPicture:
         return replace(self, status="added", image_id=image_id)
 
 
-def told(sent: Sequence[UploadedPicture]) -> dict[str, Any]:
+def result_of(sent: Sequence[UploadedPicture]) -> dict[str, Any]:
     """Write the result of a job that adds pictures."""
     counts = dict.fromkeys(("waiting", "added", "already_there", "refused"), 0)
     for picture in sent:
