@@ -166,6 +166,8 @@ def chromium() -> Iterator[Chromium]:
         process = subprocess.Popen(
             [
                 browser() or "chromium", "--headless=new", "--no-sandbox", "--disable-gpu",
+                # A container's folder in memory may be too small for pictures.
+                "--disable-dev-shm-usage",
                 "--remote-debugging-pipe", "--no-first-run", "--hide-scrollbars",
                 f"--user-data-dir={profile}", "about:blank",
             ],
@@ -177,8 +179,8 @@ def chromium() -> Iterator[Chromium]:
         try:
             yield Chromium(process, to_write, back_read)
         finally:
-            process.terminate()
-            process.wait(timeout=20)
+            process.kill()
+            process.wait()
             os.close(to_write)
             os.close(back_read)
 

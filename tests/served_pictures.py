@@ -79,7 +79,7 @@ def listed(served: Any, query: str = "") -> list[int]:
     return [image["image_id"] for image in reply.json()["images"]]
 
 
-def until(is_so: Callable[[], bool], seconds: float = 10.0) -> bool:
+def until(is_so: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Wait until something is so."""
     end = time.monotonic() + seconds
     while not is_so():

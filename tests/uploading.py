@@ -26,7 +26,7 @@ CYAN = encoded((0, 200, 100))
 OLIVE = encoded((200, 100, 0))
 
 
-def sent(served: Served, *files: tuple[str, bytes], wait: float = 10, **fields: str) -> Reply:
+def sent(served: Served, *files: tuple[str, bytes], wait: float = 60, **fields: str) -> Reply:
     """Send pictures, and wait for the end of their job."""
     form = [("picture", name, data) for name, data in files]
     return served.post_form(f"{served.base}/images?wait={wait}", form, fields)
@@ -50,7 +50,7 @@ def names_of(served: Served) -> list[str]:
     return [path.rpartition("/")[2] for path in files_of(served)]
 
 
-def until(is_so: Callable[[], object], timeout_s: float = 10.0) -> None:
+def until(is_so: Callable[[], object], timeout_s: float = 60.0) -> None:
     end = time.monotonic() + timeout_s
     while not is_so():
         assert time.monotonic() < end, "it did not happen in time"

@@ -3,6 +3,7 @@
 Light, so that Ctrl-C is heeded while the rest is still being loaded.
 """
 
+import gc
 import sys
 
 __all__ = ["main"]
@@ -12,6 +13,7 @@ EXIT_INTERRUPTED = 130
 
 def main() -> None:
     """Load the program, run it, and exit as it says."""
+    gc.disable()  # until the command is loaded: see ``begin_collecting``
     try:
         from lookalike.cli.main import main as run_program
 

@@ -100,7 +100,7 @@ def process(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]
             env={name: value for name, value in wanted.items() if value is not None},
             capture_output=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
 
     return call

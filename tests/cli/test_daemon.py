@@ -25,6 +25,8 @@ pytest.importorskip("fastapi")
 
 HEAVY = ("numpy", "PIL", "faiss", "onnxruntime", "sqlite3", "http.client", "lookalike.search.query")
 
+USUAL_S = remote.TIMEOUT_S
+
 TABLE = """\
    1   1.000  photos/yellow.png
    2   0.894  photos/green.png
@@ -39,6 +41,28 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("LOOKALIKE_CACHE", str(tmp_path / "cache"))
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Do without a server's answer only where a test wants that, however busy the machine is."""
+    monkeypatch.setattr(remote, "TIMEOUT_S", 60.0)
+
+
+@pytest.fixture
+def process(tmp_path):
+    """Run a command as a process of its own, as patient."""
+    program = (
+        "from lookalike.cli.searching import remote; remote.TIMEOUT_S = 60.0; "
+        "from lookalike.__main__ import main; main()"
+    )
+
+    def call(*words, environment=None):
+        command = [sys.executable, "-c", program, *words]
+        wanted = {**os.environ, **(environment or {})}
+        return subprocess.run(command, cwd=tmp_path, env=wanted, capture_output=True, timeout=120)
+
+    return call
+
+
 @pytest.fixture
 def served(indexed):
     """A server of the four pictures, a process of its own."""
@@ -47,7 +71,7 @@ def served(indexed):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while (record := find_record(indexed / ".lookalike")) is None:
         assert process.poll() is None, "the server ended"
         assert time.monotonic() < until, "the server did not start"
@@ -95,6 +119,7 @@ def pretending(indexed):
 def test_the_server_answers_with_what_python_has_alone(served, indexed, tmp_path):
     program = (
         "import sys; from lookalike.cli.main import run; "
+        "from lookalike.cli.searching import remote; remote.TIMEOUT_S = 60.0; "
         f"code = run(['search', 'photos/yellow.png', '--gallery', {str(indexed)!r}]); "
         f"print(code, sorted(set({HEAVY!r}) & set(sys.modules)))"
     )
@@ -196,6 +221,7 @@ def test_a_server_that_stands_still_is_given_up(served, lookalike, indexed, monk
 
 
 def test_a_hung_server_costs_seconds_not_ten(monkeypatch):
+    monkeypatch.setattr(remote, "TIMEOUT_S", USUAL_S)
     asked = []
     monkeypatch.setattr(remote, "posted", lambda url, body, **given: asked.append(given) or {})
     record = SimpleNamespace(url="http://127.0.0.1:1", name="photos", token="secret")

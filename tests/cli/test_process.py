@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -136,7 +137,7 @@ class Terminal:
         os.close(theirs)
         self.seen = b""
 
-    def read_until(self, wanted: bytes, timeout_s: float = 30) -> bool:
+    def read_until(self, wanted: bytes, timeout_s: float = 120) -> bool:
         """Read on until something was shown; false where the program ended first."""
         end = time.monotonic() + timeout_s
         while wanted not in self.seen and time.monotonic() < end:
@@ -154,7 +155,7 @@ class Terminal:
     def finish(self) -> int:
         self.read_until(b"\0never shown")
         os.close(self._ours)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
 
 
 def left_on_screen(seen: bytes) -> str:
@@ -235,6 +236,27 @@ def test_the_entry_point_is_light():
     assert ran.stdout == b"False\n"
     settings = (Path(__file__).parent.parent.parent / "pyproject.toml").read_text(encoding="utf-8")
     assert '[project.scripts]\nlookalike = "lookalike.__main__:main"\n' in settings
+
+
+def test_garbage_is_collected_from_when_the_command_is_loaded(tmp_path, lookalike):
+    """Of the program alone: who runs a command in a process of their own has their own ways."""
+    (tmp_path / "demo.py").write_text(
+        "import click, gc\n"
+        "before = gc.isenabled()\n"
+        "def show(): print(before, gc.isenabled(), gc.get_freeze_count() > 0)\n"
+        "command = click.command()(show)"
+    )
+    program = (
+        "import sys, lookalike.cli, lookalike.__main__\n"
+        f"lookalike.cli.__path__.insert(0, {str(tmp_path)!r})\n"
+        "sys.argv = ['lookalike', 'demo']\n"
+        "lookalike.__main__.main()"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ran.stdout.split() == [b"False", b"True", b"True"]
+    frozen = gc.get_freeze_count()
+    assert lookalike("info", "--help").code == 0
+    assert gc.get_freeze_count() == frozen
 
 
 def test_python_dash_m_runs_the_same_program(process):

@@ -129,7 +129,7 @@ def test_the_file_of_the_log_may_be_copied_and_emptied(start, indexed, tmp_path)
     server = start(indexed, "--log-file", log)
     for _ in range(5):
         server.get("/healthz")
-    until = time.monotonic() + 20  # a line is written when the answer has gone out
+    until = time.monotonic() + 60  # a line is written when the answer has gone out
     while log.read_text().count("GET /healthz") < 5:
         assert time.monotonic() < until
         time.sleep(0.01)
@@ -142,6 +142,64 @@ def test_the_file_of_the_log_may_be_copied_and_emptied(start, indexed, tmp_path)
     assert "\0" not in told
     assert told.count("GET /readyz") == 1
     assert "GET /healthz" not in told
+
+
+def test_the_file_of_the_log_may_be_renamed(start, indexed, tmp_path):
+    """As logrotate does unless it is told otherwise: what comes afterwards is in a new file."""
+    log = tmp_path / "log.txt"
+    server = start(indexed, "--log-file", log)
+    log.rename(tmp_path / "log.txt.1")
+    server.get("/readyz")
+    server.stop()
+    assert log.read_text().count("GET /readyz") == 1
+    assert log.read_text().count("Stopping") == 1
+    kept = (tmp_path / "log.txt.1").read_text()
+    assert "Serving photos" in kept
+    assert "GET /readyz" not in kept
+
+
+@pytest.fixture
+def logged(tmp_path):
+    """Log to a file as commands do; gives what reads it."""
+    (tmp_path / "logs").mkdir()
+    library = logging.getLogger("lookalike")
+    before = library.handlers, library.level, logging.raiseExceptions
+    set_up_logging(0, str(tmp_path / "logs" / "log"))
+    yield (tmp_path / "logs" / "log").read_text
+    for handler in library.handlers:
+        handler.close()
+    library.handlers, library.level, logging.raiseExceptions = before
+
+
+def test_a_log_without_a_place_to_write_to_stops_nothing(logged, tmp_path):
+    log = logging.getLogger("lookalike.access")
+    log.info("first")
+    (tmp_path / "logs").rename(tmp_path / "old")
+    log.info("second")
+    log.info("third")
+    (tmp_path / "logs").mkdir()
+    log.info("fourth")
+    assert re.findall("first|second|third|fourth", logged()) == ["fourth"]
+    assert (tmp_path / "old" / "log").read_text().count("first") == 1
+
+
+def test_whatever_a_message_holds_it_is_one_line_of_text(logged):
+    logging.getLogger("lookalike.x").warning("Left out %s", ODD)
+    [line] = logged().splitlines()
+    assert line.isprintable()
+    assert line.endswith(r"""Left out a\nb\r\x00\x1b[31m\x7f\u2028\u202e\udcff"}{""")
+
+
+def test_no_line_of_a_traceback_looks_like_a_message(logged):
+    try:
+        raise ValueError("2026-01-01 fake" + ODD)
+    except ValueError:
+        logging.getLogger("lookalike.x").exception("It broke")
+    head, *lines = logged().splitlines()
+    assert head.endswith("It broke")
+    assert lines[0] == "    Traceback (most recent call last):"
+    assert lines[-1].startswith(r"    b\r\x00\x1b[31m")
+    assert all(line.startswith("    ") and line.isprintable() for line in lines)
 
 
 def test_a_full_disk_under_the_log_breaks_no_line(small_disk, monkeypatch):

@@ -16,11 +16,12 @@ import pytest
 from lookalike.cli import watch as watching
 from lookalike.cli.extras import install_line
 from lookalike.gallery import Gallery
+from lookalike.images import open_source
 from lookalike.ingest import FileChange, UpdateReport
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 PURPLE, ORANGE = (200, 0, 200), (250, 120, 0)
 
 
@@ -109,14 +110,15 @@ def test_it_indexes_first_then_tells_each_change(watch, photos, paint, encoder, 
     running.until("added    photos/new/purple.png")
     found = lookalike("search", photos / "new" / "purple.png", "--gallery", "photos", "-k", 1)
     assert "photos/new/purple.png" in found.out
-    paint(photos / "red.png", ORANGE)
+    os.replace(paint(photos.parent / "red.png", ORANGE), photos / "red.png")
     running.until("changed  photos/red.png")
     os.rename(photos / "green.png", photos / "new" / "leaf.png")
     running.until("renamed  photos/green.png -> photos/new/leaf.png")
     shutil.rmtree(photos / "new")
     running.until("removed  photos/new/leaf.png")
     running.until("removed  photos/new/purple.png")
-    (photos / "broken.png").write_bytes(b"no picture")
+    (photos.parent / "broken.png").write_bytes(b"no picture")
+    os.replace(photos.parent / "broken.png", photos / "broken.png")
     running.until("skipped  photos/broken.png: it is an unknown kind of file")
     assert running.end() == 0
     assert running.out[-1] == "Stopped with 3 pictures in photos/.lookalike."
@@ -150,7 +152,8 @@ def test_many_changes_are_summed_up(watch, indexed, paint):
     running = watch("photos")
     running.until("Watching")
     for number in range(30):
-        paint(indexed / "many" / f"{number}.png", (8 * number, 40, 90))
+        paint(indexed.parent / "many" / f"{number}.png", (8 * number, 40, 90))
+    os.rename(indexed.parent / "many", indexed / "many")  # all at the same time
     running.until("30 added in ")
     running.end()
 
@@ -215,6 +218,16 @@ def test_all_sources_without_one_that_is_unplugged(watch, indexed, paint, tmp_pa
     running.until("usb is there again")
     running.end()
     assert len(running.err) == 2
+
+
+def test_a_source_is_found_through_a_link_to_it(indexed, paint, tmp_path, lookalike):
+    paint(tmp_path / "usb" / "purple.png", PURPLE)
+    assert lookalike("index", "usb", "--gallery", "photos").code == 0
+    (tmp_path / "link").symlink_to("usb")
+    with Gallery.open(indexed / ".lookalike") as gallery:
+        is_watched = watching.only(gallery, open_source(tmp_path / "link"))
+        watched = [record.location for record in gallery.sources() if is_watched(record)]
+    assert watched == [str(tmp_path / "usb")]
 
 
 def test_what_cannot_be_watched(lookalike, photos, monkeypatch):

@@ -23,10 +23,11 @@ def job_answer(told: dict[str, str], state: str) -> bytes:
 
 
 def test_nobody_there_is_one_sentence():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(errors.ServerNotReached) as caught:
-        Client(f"http://127.0.0.1:{port}").galleries()
+    with socket.socket() as taken:  # so that nobody else can have it, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(errors.ServerNotReached) as caught:
+            Client(f"http://127.0.0.1:{port}").galleries()
     assert str(caught.value) == (
         f"No server answers at http://127.0.0.1:{port} (connection refused): start one with "
         "'lookalike serve', or check the address."
@@ -120,10 +121,10 @@ def test_a_connection_that_went_stale_is_replaced_once(canned):
 
 def test_what_must_not_happen_twice_is_asked_on_a_new_connection(canned):
     server = canned([JSON], [JSON])
-    with closing(Connections(server.url, 5.0)) as connections:
+    with closing(Connections(server.url, 60.0)) as connections:
         connections.ask("GET", "/a")
         connections.ask("POST", "/b", Body.of(b"{}", "application/json"), is_repeatable=False)
-    server.thread.join(2)
+    server.thread.join(60)
     assert [asked[0].split()[1] for asked in server.asked] == [b"/a", b"/b"]
 
 

@@ -60,7 +60,7 @@ def test_what_must_not_happen_twice_is_repeated_only_where_it_was_not_begun(cann
     inside = canned([refusal(503, "1")])
     body = Body.of(b"{}", "application/json")
     for server, status in ((at_the_door, 200), (inside, 503)):
-        with closing(Connections(server.url, 5.0)) as connections:
+        with closing(Connections(server.url, 60.0)) as connections:
             assert connections.ask("POST", "/a", body, is_repeatable=False).status == status
     assert pauses == [1.0]
     assert all(asked[0].endswith(b"\r\n\r\n{}") for asked in at_the_door.asked)
@@ -98,12 +98,12 @@ def test_a_client_that_was_pickled_asks_as_before(canned):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_process_has_connections_of_its_own(canned):
     server = canned([JSON, JSON], [JSON])
-    with closing(Connections(server.url, 5.0)) as connections:
+    with closing(Connections(server.url, 60.0)) as connections:
         connections.ask("GET", "/parent")
         with connections._lock:  # as another thread may, at that moment
             child = os.fork()
             if child == 0:
-                signal.alarm(20)
+                signal.alarm(90)
                 answered = connections.ask("GET", "/child").status == 200
                 os._exit(0 if answered else 1)
         # The server serves one connection after the other: the child's comes when ours ends.
@@ -117,7 +117,7 @@ def test_a_body_that_breaks_off_is_no_body(canned):
     server = canned([answer(200, "image/jpeg", b"x" * 100)[:-50]])
     taken: list[bytes] = []
     with (
-        closing(Connections(server.url, 5.0)) as connections,
+        closing(Connections(server.url, 60.0)) as connections,
         pytest.raises(errors.ServerNotReached, match="50 more expected"),
     ):
         connections.ask("GET", "/a", take=taken.append)
@@ -137,7 +137,7 @@ def test_a_connection_that_was_interrupted_is_not_taken_again(canned):
         raise KeyboardInterrupt
 
     server = canned([JSON], [JSON])
-    with closing(Connections(server.url, 5.0)) as connections:
+    with closing(Connections(server.url, 60.0)) as connections:
         with pytest.raises(KeyboardInterrupt):
             connections.ask("GET", "/a", take=interrupt)
         assert connections.ask("GET", "/b").status == 200

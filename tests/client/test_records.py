@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -145,6 +146,20 @@ def test_the_newest_of_two_servers_is_asked(record):
     write_record(parent)
     os.utime(old, (1, 1))
     assert find_record(record.gallery) == parent
+
+
+def test_a_server_that_ends_while_it_is_looked_for_hides_no_other(record, monkeypatch):
+    write_record(record)
+    ended = write_record(replace(record, pid=os.getppid(), url="http://127.0.0.1:9090"))
+    glob = Path.glob
+
+    def listed(folder, pattern):
+        found = list(glob(folder, pattern))
+        ended.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "glob", listed)
+    assert find_record(record.gallery) == record
 
 
 def test_only_the_standard_library_is_imported():

@@ -57,7 +57,7 @@ class TestNames:
 
 class TestThreads:
     def test_pictures_are_decoded_side_by_side(self, searcher, square, monkeypatch):
-        together = threading.Barrier(2, timeout=10)
+        together = threading.Barrier(2, timeout=120)
         usual = reading.prepare
 
         def prepare(source, encoder, *, name=None):

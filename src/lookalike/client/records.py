@@ -222,5 +222,8 @@ def digest(gallery: str) -> str:
 
 
 def age(file: Path) -> float:
-    """Order files by how long ago they were written, the newest first."""
-    return -file.stat().st_mtime
+    """Order files by how long ago they were written, the newest first and last what is gone."""
+    try:
+        return -file.stat().st_mtime
+    except FileNotFoundError:  # its server ended just now
+        return 0.0

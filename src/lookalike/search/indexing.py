@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from dataclasses import dataclass
 
 from lookalike.errors import GalleryLocked, LookalikeError
@@ -22,6 +23,10 @@ from lookalike.search.rebuilding import (
 __all__ = ["CurrentIndex", "Indexed"]
 
 logger = logging.getLogger(__name__)
+
+# A folder that changed this shortly before it was listed may change again without getting
+# another date: some file systems count in steps of two seconds.
+DATE_STEP_NS = 2_500_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,8 @@ class CurrentIndex:
             return False
         if changed == self._changed:
             return False
-        self._changed = changed
+        is_sure = abs(time.time_ns() - changed) >= DATE_STEP_NS
+        self._changed = changed if is_sure else None
         names = newest_first(parent)
         if names == self._names:
             return False

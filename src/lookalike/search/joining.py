@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery, Snapshot
+from lookalike.gallery.locations import source_at
 from lookalike.index import FaissIndex, build_index
 from lookalike.index.building import Listener
 from lookalike.index.covered import IndexedRows
@@ -233,12 +234,13 @@ def rows_in_target(
     the order of their paths, so that not even their paths are in memory together.
     """
     maps = [np.full(part.snapshot.rows, -1, dtype=np.int64) for part in parts]
-    for place, source_id in sources_of(target).items():
-        streams = [entries(target, snapshot, source_id, TARGET)]
+    known = [part.gallery.sources() for part in parts]
+    for source in target.sources():
+        streams = [entries(target, snapshot, source.source_id, TARGET)]
         for number, part in enumerate(parts):
-            own_id = sources_of(part.gallery).get(place)
-            if own_id is not None:
-                streams.append(entries(part.gallery, part.snapshot, own_id, number))
+            own = source_at(known[number], kind=source.kind, location=source.location)
+            if own is not None:
+                streams.append(entries(part.gallery, part.snapshot, own.source_id, number))
         # Of one path, the target's entry comes first.
         there, target_row = b"", -1
         for path, number, row in heapq.merge(*streams):
@@ -247,14 +249,6 @@ def rows_in_target(
             elif path == there:
                 maps[number][row] = target_row
     return maps
-
-
-def sources_of(gallery: Gallery) -> dict[tuple[str, str], int]:
-    """List a gallery's sources by what they are, whatever links lead to them."""
-    return {
-        (source.kind, os.path.realpath(source.location)): source.source_id
-        for source in gallery.sources()
-    }
 
 
 def entries(gallery: Gallery, snapshot: Snapshot, source_id: int, number: int) -> Iterator[Entry]:

@@ -41,7 +41,9 @@ def by_torch(network, pictures: np.ndarray) -> np.ndarray:
 
 
 def files_below(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+    """Name the files of exports; hashes are remembered beside them once a file is old enough."""
+    names = (path.name for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in names if name != "digests.json")
 
 
 @pytest.fixture
@@ -123,7 +125,8 @@ def test_bfloat16_is_close_and_has_a_space_of_its_own(export, card_of):
 
 
 @pytest.mark.parametrize(("kind", "to"), [("conv", "onnx"), ("vit", "openvino")])
-def test_integers_that_rank_alike_are_accepted(export, kind, to):
+def test_integers_that_rank_alike_are_accepted(export, integers_fit, kind, to):
+    integers_fit(to)
     made = export(kind, to, "int8")
     assert 0.95 <= made.evidence.overlap < 1
     # A third of the pictures sets the ranges, and judges nothing.

@@ -29,7 +29,7 @@ class Held:
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
         self.arrived.release()
-        assert self.let_go.wait(10)
+        assert self.let_go.wait(60)
         return np.full((len(pixels), 1), self.number, dtype=np.float32)
 
 
@@ -39,14 +39,14 @@ def test_calls_go_to_the_least_busy_for_its_workers():
     with ThreadPoolExecutor(4) as pool:
         calls = [pool.submit(spread.run, PIXELS) for _ in range(3)]
         # Three calls for three workers: one there, two here, in whichever order.
-        assert small.arrived.acquire(timeout=10)
-        assert large.arrived.acquire(timeout=10)
-        assert large.arrived.acquire(timeout=10)
+        assert small.arrived.acquire(timeout=60)
+        assert large.arrived.acquire(timeout=60)
+        assert large.arrived.acquire(timeout=60)
         small.let_go.set()
         while not any(call.done() for call in calls):
             pass
         calls.append(pool.submit(spread.run, PIXELS))  # the small one is the only idle one
-        assert small.arrived.acquire(timeout=10)
+        assert small.arrived.acquire(timeout=60)
         large.let_go.set()
     assert sorted(float(call.result()[0, 0]) for call in calls) == [1, 1, 2, 2]
 
@@ -65,7 +65,7 @@ def test_a_call_that_fails_frees_its_place():
 
 
 def test_devices_that_have_to_measure_their_batch_do_so_side_by_side():
-    together = threading.Barrier(2, timeout=10)
+    together = threading.Barrier(2, timeout=60)
 
     class Measuring:
         description, dim, workers, shares_cores = "Measuring", 1, 1, False

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lookalike.evaluation.datasets import known
+from lookalike.encoders.weights.reach import why_out_of_reach
+from lookalike.evaluation.datasets import fetching, known, pulling
 
 sys.path.insert(0, str(Path(__file__).parent))
 from loopback_web import Web, running_web
@@ -24,6 +27,21 @@ def datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOOKALIKE_DATASETS", str(tmp_path / "datasets"))
     monkeypatch.delenv("LOOKALIKE_OFFLINE", raising=False)
     return tmp_path / "datasets"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a server of this machine more time than those of the web: it may be a busy one."""
+    monkeypatch.setattr(fetching, "why_out_of_reach", partial(why_out_of_reach, timeout_s=60.0))
+    monkeypatch.setattr(pulling, "PROBE_S", 60.0)
+
+
+@pytest.fixture
+def closed_port() -> Iterator[str]:
+    """An address at which nobody answers, and nobody else comes to meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 
 import pytest
@@ -21,7 +20,7 @@ from lookalike.evaluation.datasets.captions import CaptionedSet
 from lookalike.evaluation.datasets.fetching import Fetched, Patience, fetch_photographs
 from lookalike.evaluation.datasets.forms import prepare_files
 
-QUICK = Patience(timeout_s=2, attempts=3, pause_s=0.01, at_a_time=4)
+QUICK = Patience(timeout_s=60, attempts=3, pause_s=0.01, at_a_time=4)
 CAPTIONS = ("a red boat", "two dogs", "my garden", "the sea at night")
 
 
@@ -157,50 +156,45 @@ def test_a_photograph_that_breaks_off_is_not_kept(captioned, web):
     assert web.count("/1.jpg") == 3
 
 
-def closed_port():
-    """An address at which nobody answers."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}"
-
-
-def test_without_a_network_it_says_so_at_once(tmp_path):
-    urls = [f"{closed_port()}/{number}.jpg" for number in range(50)]
+def test_without_a_network_it_says_so_at_once(tmp_path, closed_port, monkeypatch):
+    asked = []
+    monkeypatch.setattr(fetching, "received", lambda url, timeout_s: asked.append(url))
+    urls = [f"{closed_port}/{number}.jpg" for number in range(50)]
     file = write_tar(tmp_path / "sbu.tar.gz", sbu(urls, ["a"] * 50), "w:gz")
     captioned = CaptionedSet(prepare_files("captions", "sbu", [file]).root)
-    start = time.monotonic()
     with pytest.raises(DatasetError, match=r"no server answers .* goes on from there"):
         fetch_photographs(captioned)
-    assert time.monotonic() - start < 4
+    assert asked == []  # not one of the fifty, with all the patience for each
     assert captioned.failed() == {}
 
 
-def test_a_network_that_goes_away_leaves_the_rest_for_the_next_time(tmp_path, web, monkeypatch):
+def test_a_network_that_goes_away_leaves_the_rest_for_the_next_time(
+    tmp_path, web, closed_port, monkeypatch
+):
     monkeypatch.setattr(fetching, "LOST_AFTER", 5)
     web.pages["/1.jpg"] = jpeg((1, 2, 3))
-    gone = closed_port()
-    urls = [f"{web.address}/1.jpg", *(f"{gone}/{number}.jpg" for number in range(20))]
+    urls = [f"{web.address}/1.jpg", *(f"{closed_port}/{number}.jpg" for number in range(20))]
     file = write_tar(tmp_path / "sbu.tar.gz", sbu(urls, ["a"] * 21), "w:gz")
     captioned = CaptionedSet(prepare_files("captions", "sbu", [file]).root)
-    patience = Patience(timeout_s=1, attempts=1, at_a_time=1)
+    patience = Patience(timeout_s=60, attempts=1, at_a_time=1)
     with pytest.raises(DatasetError, match="1 are here; the same command goes on"):
         fetch_photographs(captioned, patience=patience)
     assert captioned.failed() == {}
 
 
-def test_a_server_that_is_gone_is_listed_where_others_answer(tmp_path, web):
+def test_a_server_that_is_gone_is_listed_where_others_answer(tmp_path, web, closed_port):
     web.pages |= {f"/{number}.jpg": jpeg((number, 2, 3)) for number in range(3)}
-    urls = [f"{closed_port()}/x.jpg", *(f"{web.address}/{number}.jpg" for number in range(3))]
+    urls = [f"{closed_port}/x.jpg", *(f"{web.address}/{number}.jpg" for number in range(3))]
     file = write_tar(tmp_path / "sbu.tar.gz", sbu(urls, ["a"] * 4), "w:gz")
     captioned = CaptionedSet(prepare_files("captions", "sbu", [file]).root)
-    patience = Patience(timeout_s=1, attempts=1, at_a_time=1)
+    patience = Patience(timeout_s=60, attempts=1, at_a_time=1)
     assert fetch_photographs(captioned, patience=patience) == Fetched(3, 1, 4)
     assert "refused" in failures(captioned)[1]
 
 
 def test_an_interruption_waits_for_nobody_and_keeps_what_is_here(captioned, web):
     web.codes["/1.jpg"] = [503] * 9
-    patient = Patience(timeout_s=2, attempts=9, pause_s=60, at_a_time=4)
+    patient = Patience(timeout_s=60, attempts=9, pause_s=600, at_a_time=4)
 
     def interrupt(done, total):
         if done == 3:
@@ -209,7 +203,7 @@ def test_an_interruption_waits_for_nobody_and_keeps_what_is_here(captioned, web)
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         fetch_photographs(captioned, patience=patient, on_progress=interrupt)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 300
     assert list(captioned.fetched()) == [2, 4]
     assert captioned.failed() == {3: "the server answers 404"}
     web.codes.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 from published_forms import labelled, png, tiny_imagenet, write_files, write_tar, write_zip
@@ -146,11 +147,20 @@ def test_a_hundred_thousand_pictures_open_in_about_a_second(tmp_path):
     blank.write_bytes(png((0, 0, 0)))
     for number in range(1, 20_000):
         os.link(blank, root / f"class-{number % 100:03}" / f"{number:05}.png")
-    start = time.process_time()
-    found = open_set(str(root))
-    # A fifth of the pictures in a fifth of the time, with room for a slow machine.
-    assert len(found.images) == 20_000
-    assert time.process_time() - start < 0.2 * 5
+    opening_s, looking_s = [], []
+    for _ in range(3):
+        start = time.thread_time()
+        found = open_set(str(root))
+        opened = time.thread_time()
+        sizes = [
+            (Path(at) / name).stat().st_size for at, _, names in os.walk(root) for name in names
+        ]
+        opening_s.append(opened - start)
+        looking_s.append(time.thread_time() - opened)
+    assert len(found.images) == len(sizes) == 20_000
+    # 100,000 open in a second where a look at each takes half of that: a few times as long
+    # is allowed, whatever the machine.
+    assert min(opening_s) < 10 * min(looking_s)
 
 
 # -- archives ------------------------------------------------------------------------------
