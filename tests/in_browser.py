@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class Held:
 
     def let_go(self) -> None:
         """Let all pass, now and later."""
+        from playwright.sync_api import Error
+
         self.page.unroute(self.pattern)
         for route in self.routes:
-            route.continue_()
+            with suppress(Error):  # the page may have given one of them up
+                route.continue_()

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from in_browser import until
+from in_browser import Held, until
 
 pytestmark = pytest.mark.heavy
 
@@ -79,6 +79,7 @@ def test_ctrl_and_shift_pick_many(look):
     page.click(".face >> nth=1", modifiers=["Control"])
     page.click(".face >> nth=6", modifiers=["Shift"])
     assert picked(page) == shown[1:7]
+    assert page.evaluate("document.activeElement.dataset.id") == shown[6]
     # Back to the one that was pressed first, by its tick: what is picked already stays.
     page.hover(".tile >> nth=3")
     page.click(".tile >> nth=3 >> .pick", modifiers=["Shift"])
@@ -98,6 +99,12 @@ def test_keys_pick_many(look):
     for key in ("ArrowDown", "b", "ArrowRight", "ArrowRight", "Shift+B"):
         page.keyboard.press(key)
     assert picked(page) == shown[:3]
+    # What lies on a picture is seen where the focus is, too.
+    assert page.evaluate("""() => {
+      const tick = document.activeElement.parentElement.querySelector(".pick");
+      const { x, y, width, height } = tick.getBoundingClientRect();
+      return document.elementFromPoint(x + width / 2, y + height / 2).closest("button") === tick;
+    }""")
 
 
 def test_what_a_threshold_hides_is_not_picked(look):
@@ -134,6 +141,19 @@ def test_size_of_pictures_is_remembered(look):
     assert height() < large
 
 
+def test_press_above_the_pictures_is_taken_while_an_answer_comes(look):
+    page = all_pictures(look)
+    held = Held(page, "**/search")
+    page.evaluate("location.hash = '#p=id:3'")
+    held.wait()
+    page.hover("[aria-label='Larger pictures']")
+    page.mouse.down()
+    held.let_go()
+    page.wait_for_selector(".grid.ranked .face.loaded")
+    page.mouse.up()
+    until(page, "document.documentElement.style.getPropertyValue('--scale') === '1.4'")
+
+
 def test_focus_stays_above_the_pictures(look):
     page = look("#p=id:1")
     page.wait_for_selector(".grid.ranked .face.loaded")
@@ -165,6 +185,7 @@ def test_link_is_copied_where_the_clipboard_is_kept_back(look):
     staying(page).wait_for_selector(".face.loaded")
     page.click("[aria-label='Copy the link']")
     page.wait_for_selector(".notice:has-text('Link copied.')")
+    assert page.evaluate("document.activeElement.ariaLabel") == "Copy the link"
     page.wait_for_selector(SIDE)
     page.click(".facet summary:has-text('More')")
     page.focus("textarea")
@@ -229,6 +250,17 @@ def test_export_that_takes_long_is_told_and_can_be_cancelled(look):
         assert len(archive.namelist()) == 2
 
 
+def test_export_is_named_after_what_is_in_it(look):
+    page = with_basket(look)
+    held = Held(page, "**/export")
+    page.click("[data-form=txt]")
+    held.wait()
+    page.click("[aria-label^='Take picture'] >> nth=0")
+    with page.expect_download() as download:
+        held.let_go()
+    assert download.value.suggested_filename == "photos-2.txt"
+
+
 def test_one_try_at_a_time_however_often_it_is_pressed(look):
     from playwright.sync_api import Error
 
@@ -275,6 +307,9 @@ def test_words_are_answered_where_the_encoder_knows_none(look):
     page.click("text=Search without words")
     page.wait_for_selector(".grid.ranked .face.loaded")
     assert page.locator(".card").count() == 1
+    page.goto(page.url.partition("#")[0] + "#p=text:a red car")
+    page.click(".state >> text=Start again")
+    page.wait_for_selector(".starter img")
 
 
 def test_panoramas_are_sharp_and_single_pixels_are_seen(look):
@@ -355,8 +390,24 @@ def test_map_tells_what_has_changed_since_it_was_drawn(look, mapped, tmp_path):
     # The server counts the same.
     page.reload()
     page.wait_for_selector(f".map-age:has-text('{line}, 1 on it is gone.')")
-    page.click("text=Draw it again")
+    page.focus(".map-view .stage")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Draw it again"
+    page.keyboard.press("Enter")
     until(page, "document.querySelector('.map-age')?.hidden === true")
+
+
+def test_map_tells_what_changed_while_it_was_on_its_way(look, mapped):
+    page = all_pictures(look)
+    held = Held(page, "**/photos/map")
+    page.keyboard.press("m")
+    held.wait()
+    counted = held.routes[0].fetch()
+    gallery = f"{mapped.url}api/v1/galleries/photos"
+    with page.expect_response(gallery):
+        page.request.delete(f"{gallery}/images/71", headers={"Origin": mapped.url.rstrip("/")})
+    held.answer(response=counted)
+    page.wait_for_selector(".map-age:has-text('1 on it is gone.')")
 
 
 def test_old_map_of_somebody_else_says_who_may_draw_it_again(look, mapped):

@@ -49,7 +49,7 @@ def test_place_is_kept_on_the_way_to_the_map_and_back(look):
       scrollTo(0, 600);
     }).then(() => true)""")
     page.keyboard.press("m")
-    page.wait_for_selector("text=No map yet")
+    page.wait_for_selector("h1:has-text('No map yet')")
     page.go_back()
     until(page, "scrollY === 600")
 

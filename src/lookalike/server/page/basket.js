@@ -204,7 +204,10 @@ export class Basket {
     );
   }
 
+  // Meanwhile the basket may change, and be another gallery's.
   async take(form, words, pressed) {
+    const { gallery } = this;
+    const ids = [...this.ids];
     pressed.disabled = true;
     pressed.classList.add("busy");
     const stopping = new AbortController();
@@ -215,8 +218,8 @@ export class Basket {
     }, PATIENCE_MS);
     const onBytes = (bytes) => bar?.show(null, `${words} · ${shownSize(bytes)}`);
     try {
-      const blob = await api.exported(this.gallery, [...this.ids], form, { signal, onBytes });
-      save(blob, `${this.gallery}-${this.ids.size}.${form === "sheet" ? "jpg" : form}`);
+      const blob = await api.exported(gallery, ids, form, { signal, onBytes });
+      save(blob, `${gallery}-${ids.length}.${form === "sheet" ? "jpg" : form}`);
     } catch (error) {
       wrong(error, "export");
     } finally {

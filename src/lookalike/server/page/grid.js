@@ -20,8 +20,7 @@ export class Grid {
       class: `grid${isRanked ? " ranked" : ""}`,
       on: {
         keydown: (event) => this.onKey(event),
-        // Browsers would select the words in between.
-        mousedown: (event) => event.shiftKey && event.preventDefault(),
+        mousedown: (event) => event.shiftKey && focusOnly(event),
       },
     });
   }
@@ -248,6 +247,12 @@ function inRow(faces, face) {
     if (gap < bestGap) [best, bestGap] = [other, gap];
   }
   return best;
+}
+
+// Browsers would select the words in between, too.
+function focusOnly(event) {
+  event.preventDefault();
+  event.target.closest("button")?.focus();
 }
 
 // A finger that rests on a picture picks it: there is no pointer to show the small buttons to.

@@ -27,6 +27,7 @@ async function copied(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
+    const focused = document.activeElement;
     const field = document.createElement("textarea");
     field.className = "unseen";
     field.value = text;
@@ -34,6 +35,7 @@ async function copied(text) {
     field.select();
     const isDone = document.execCommand("copy");
     field.remove();
+    focused?.focus({ preventScroll: true });
     return isDone;
   }
 }

@@ -24,10 +24,12 @@ export class MapView {
   async show(gallery, { canWrite }) {
     // It stays while pictures come and go: somebody may be looking at it.
     if (this.key === gallery.name) {
-      this.age?.follow(gallery);
+      this.seen.push(gallery);
+      this.tellAge();
       return this.map?.resize();
     }
     this.key = gallery.name;
+    this.seen = [gallery];
     this.map = this.age = null;
     const isLatest = this.latest();
     if (gallery.has_map === false) return this.root.replaceChildren(this.offer(canWrite));
@@ -39,7 +41,10 @@ export class MapView {
       if (this.root.hidden) this.key = null;
       else {
         this.draw(gallery.name, facts);
-        this.tellAge(gallery, facts, canWrite);
+        this.age = new MapAge({ ...facts, canWrite, make: this.acts.make });
+        // Before the legend, whose names are many on the way with the tab key.
+        this.part("stage").after(this.age.box);
+        this.tellAge();
       }
     } catch (error) {
       if (!isLatest()) return undefined;
@@ -71,7 +76,7 @@ export class MapView {
     return h(
       "div",
       { class: "state" },
-      h("h2", {}, "No map yet"),
+      h("h1", {}, "No map yet"),
       h(
         "p",
         {},
@@ -108,10 +113,11 @@ export class MapView {
     if (this.isNarrow) this.fold();
   }
 
-  tellAge(gallery, { stale, generation }, canWrite) {
-    this.age = new MapAge({ stale, generation, canWrite, make: this.acts.make });
-    this.age.follow(gallery);
-    this.root.append(this.age.box);
+  // What became of the gallery while the map was on its way is told once it is there.
+  tellAge() {
+    if (!this.age) return;
+    for (const gallery of this.seen) this.age.follow(gallery);
+    this.seen = [];
   }
 
   part(name) {
@@ -218,7 +224,7 @@ function problem(error, again) {
   return h(
     "div",
     { class: "state", role: "alert" },
-    h("h2", {}, "The map cannot be shown"),
+    h("h1", {}, "The map cannot be shown"),
     h("p", {}, error.message),
     button("Try again", { on: again }),
   );

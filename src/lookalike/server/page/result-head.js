@@ -5,6 +5,9 @@ import { hasFilters, labelOf, withFilter } from "./filters.js";
 import { giveLink } from "./linking.js";
 import { canResize, resize } from "./shapes.js";
 
+let head = null;
+
+// Its buttons are made once: who presses one while an answer comes has it in hand.
 export function showHead({ state, answer, grid, store, refine }) {
   const { told } = answer;
   const title = answer.isRanked
@@ -13,33 +16,75 @@ export function showHead({ state, answer, grid, store, refine }) {
       ? "Filtered pictures"
       : "All pictures";
   const count = state.filters.length + (state.where ? 1 : 0) + (state.min !== null ? 1 : 0);
-  const focused = part("head").contains(document.activeElement)
-    ? document.activeElement.dataset.focus
-    : null;
+  head ??= new Head(store, refine);
+  head.grid = grid;
   fill(
-    part("head"),
-    h(
-      "div",
-      { class: "grow" },
-      h("h1", {}, title),
-      h("p", { class: "quietly", title: secondsOf(told) }, readable(saidOf(answer))),
-    ),
-    sizes(grid),
-    button("", {
-      sign: "link",
-      label: isTouched() ? "Share the link" : "Copy the link",
-      kind: "quiet",
-      "data-focus": "link",
-      on: () => giveLink(store.now),
-    }),
-    button(count ? `Refine · ${count}` : "Refine", {
+    head.words,
+    h("h1", {}, title),
+    h("p", { class: "quietly", title: secondsOf(told) }, readable(saidOf(answer))),
+  );
+  head.refine.lastChild.textContent = count ? `Refine · ${count}` : "Refine";
+  head.showChips(state);
+}
+
+class Head {
+  constructor(store, refine) {
+    this.store = store;
+    this.words = h("div", { class: "grow" });
+    this.chips = null;
+    this.refine = button("Refine", {
       sign: "refine",
       kind: "only-narrow",
       on: () => refine.unfold(),
-    }),
-    chips(state, store),
-  );
-  if (focused) part("head").querySelector(`[data-focus="${focused}"]`)?.focus();
+    });
+    const link = button("", {
+      sign: "link",
+      label: isTouched() ? "Share the link" : "Copy the link",
+      kind: "quiet",
+      on: () => giveLink(store.now),
+    });
+    fill(part("head"), this.words, this.sizes(), link, this.refine);
+  }
+
+  // A step that cannot be taken keeps its button, and with it the focus.
+  sizes() {
+    const step = (sign, label, way) =>
+      button("", {
+        sign,
+        label,
+        kind: "quiet",
+        on: () => {
+          if (!canResize(way)) return;
+          resize(way);
+          this.grid.resized();
+          show();
+        },
+      });
+    const steps = [
+      [step("minus", "Smaller pictures", -1), -1],
+      [step("plus", "Larger pictures", 1), 1],
+    ];
+    const show = () => {
+      for (const [made, way] of steps) made.ariaDisabled = canResize(way) ? null : "true";
+    };
+    show();
+    const name = "Size of the pictures";
+    return h(
+      "div",
+      { class: "sizes", role: "group", "aria-label": name },
+      steps.map(([made]) => made),
+    );
+  }
+
+  showChips(state) {
+    const written = JSON.stringify([state.filters, state.where]);
+    if (written === this.written) return;
+    this.written = written;
+    this.chips?.remove();
+    const made = chips(state, this.store);
+    this.chips = made.length ? h("div", { class: "chips" }, made) : null;
+    if (this.chips) part("head").append(this.chips);
+  }
 }
 
 function saidOf({ told, took, isRanked, problem }) {
@@ -49,44 +94,18 @@ function saidOf({ told, took, isRanked, problem }) {
   return `Best first by ${told.meaning}${waited}`;
 }
 
-// A step that cannot be taken keeps its button, and with it the focus.
-function sizes(grid) {
-  const box = h("div", { class: "sizes", role: "group", "aria-label": "Size of the pictures" });
-  const step = (sign, label, way) =>
-    button("", {
-      sign,
-      label,
-      kind: "quiet",
-      "data-focus": `size-${sign}`,
-      on: () => {
-        if (!canResize(way)) return;
-        resize(way);
-        grid.resized();
-        show();
-      },
-    });
-  const steps = [
-    [step("minus", "Smaller pictures", -1), -1],
-    [step("plus", "Larger pictures", 1), 1],
-  ];
-  const show = () => {
-    for (const [made, way] of steps) made.ariaDisabled = canResize(way) ? null : "true";
-  };
-  show();
-  box.append(...steps.map(([made]) => made));
-  return box;
-}
-
-function chips(state, store) {
+function chips({ filters, where }, store) {
   const chip = (words, act) =>
     button(words, { sign: "close", kind: "chip", "aria-label": `${words}: take away`, on: act });
-  const made = state.filters.map((filter) =>
+  const made = filters.map((filter) =>
     chip(labelOf(filter), () =>
-      store.set({ filters: withFilter(state.filters, { column: filter.column, values: [] }) }),
+      store.set({
+        filters: withFilter(store.now.filters, { column: filter.column, values: [] }),
+      }),
     ),
   );
-  if (state.where) made.push(chip(state.where, () => store.set({ where: "" })));
-  return made.length > 0 && h("div", { class: "chips" }, made);
+  if (where) made.push(chip(where, () => store.set({ where: "" })));
+  return made;
 }
 
 function titleOf({ parts, kept, rejected }) {

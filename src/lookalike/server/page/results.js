@@ -200,7 +200,9 @@ export class Results {
       problem.name === "GoneError"
         ? button("Start again", { on: () => this.store.set({ parts: [] }) })
         : isWordless
-          ? button("Search without words", { on: () => this.store.set({ parts: pictures }) })
+          ? button(pictures.length ? "Search without words" : "Start again", {
+              on: () => this.store.set({ parts: pictures }),
+            })
           : button("Try again", { on: again });
     const told =
       problem.name === "Unreachable" ? "Your search goes on as soon as it does." : problem.message;
