@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import struct
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +140,72 @@ def test_a_writer_does_not_heed_a_journal_either(filled: Gallery, mine: Path) ->
         filled.writer()
 
     assert precious.read_text() == "of years"
+
+
+@pytest.mark.parametrize("end", ["-wal", "-shm"])
+def test_a_reader_leaves_alone_what_a_linked_log_leads_to(
+    filled: Gallery, mine: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """SQLite before 3.39 follows the link, and empties the file when a reader leaves."""
+    filled.close()
+    precious = mine / "precious.txt"
+    precious.write_text("of years")
+    (filled.path / f"catalog.sqlite{end}").symlink_to(precious)
+    opened: list[str] = []
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda place, **given: opened.append(place) or connect(place, **given)
+    )
+
+    with Gallery.open(filled.path) as gallery:
+        assert len(gallery) == 3
+
+    beside = [uri for uri in opened if filled.path.name in uri]
+    assert all(uri.endswith("immutable=1") for uri in beside)
+    assert precious.read_text() == "of years"
+
+
+def test_functions_that_reach_beyond_a_catalog_are_not_for_its_views(filled: Gallery) -> None:
+    with filled._pool.transaction() as connection:
+        assert connection.execute("PRAGMA trusted_schema").fetchone() == (0,)
+    with filled.writer() as writer:
+        assert writer._connection.execute("PRAGMA trusted_schema").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("file", "/dev/zero"),
+        ("file", "../../mine.npy"),
+        ("file", b"00000002-00000000.npy\xff"),
+        ("rows", "many"),
+        ("rows", -3),
+        ("size_bytes", "much"),
+    ],
+)
+def test_a_catalog_that_names_no_segment_is_refused(
+    filled: Gallery, column: str, value: object
+) -> None:
+    filled.close()
+    with closing(sqlite3.connect(filled.path / "catalog.sqlite")) as connection, connection:
+        connection.execute(f"UPDATE segments SET {column} = ?", (value,))
+
+    with Gallery.open(filled.path) as gallery:
+        with pytest.raises(GalleryUnreadable, match="is no segment"):
+            gallery.snapshot()
+        assert "is no segment" in "".join(gallery.verify().problems)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_a_pipe_among_the_segments_is_not_waited_for(filled: Gallery) -> None:
+    (segment,) = (filled.path / "segments").iterdir()
+    segment.unlink()
+    os.mkfifo(segment)
+    filled.close()
+    with closing(sqlite3.connect(filled.path / "catalog.sqlite")) as connection, connection:
+        connection.execute("UPDATE segments SET size_bytes = 0")
+
+    with Gallery.open(filled.path) as gallery:
+        with pytest.raises(GalleryUnreadable, match="no regular file"):
+            gallery.snapshot()
+        assert "no regular file" in "".join(gallery.verify().problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,36 @@ def test_facts_that_make_no_sense_are_told(saved, text):
     (saved / "facts.json").write_text(text)
     with pytest.raises(GalleryUnreadable, match="cannot be used"):
         load_index(saved)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        None,
+        ["base.faiss"],
+        {"base.faiss": 7},
+        {"base.faiss": {"size_bytes": 7}},
+        {"/dev/zero": {"size_bytes": 0, "sha256": ""}},
+        {"../base.faiss": {"size_bytes": 0, "sha256": ""}},
+    ],
+)
+@pytest.mark.parametrize("look", [load_index, checked_files])
+def test_only_the_parts_of_an_index_are_read(saved, look, files):
+    facts = json.loads((saved / "facts.json").read_text())
+    (saved / "facts.json").write_text(json.dumps({**facts, "files": files}))
+    with pytest.raises(GalleryUnreadable, match="no parts of an index"):
+        look(saved)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.parametrize("name", ["facts.json", "base.faiss", "rows.npy"])
+def test_pipes_are_not_waited_for(saved, name):
+    (saved / name).unlink()
+    os.mkfifo(saved / name)
+    with pytest.raises(GalleryUnreadable, match=f"{name} is no file"):
+        load_index(saved)
+    if name != "facts.json":
+        assert checked_files(saved) == [name]
 
 
 def test_the_format_of_a_newer_program_is_told(saved):

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lookalike.cli.output import counted
 from lookalike.gallery import Gallery, KnownImage, Skipped, is_gallery
 from lookalike.images import content_hash, open_source
 from lookalike.ingest import add_images
@@ -240,7 +241,7 @@ def test_an_interrupted_process_says_so_and_the_next_goes_on(
     assert "Traceback" not in errors
     with Gallery.open(gallery) as opened:
         kept = len(opened)
-        assert f" {kept} pictures safe" in errors
+        assert f" {counted(kept, 'picture')} safe" in errors
         assert safe - 8 <= kept < len(collection.contents())
         aligned(opened, encoder)
     again = start(PLAIN, collection.folder, gallery, encoder_name)

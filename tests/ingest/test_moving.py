@@ -10,7 +10,7 @@ import pytest
 from lookalike.errors import SourceNotFound, UsageError
 from lookalike.gallery import Gallery, GalleryWriter
 from lookalike.images import Source, open_source
-from lookalike.ingest import add_images, update_images
+from lookalike.ingest import add_images, remove_source, update_images
 from lookalike.ingest.moving import follow_source, looks_moved
 
 
@@ -131,3 +131,22 @@ def test_an_interrupted_move_leaves_the_source_where_it_was(followed, moved, mon
             follow_source(followed, old[0].location, moved)
     assert followed.sources() == old
     assert follow_source(followed, old[0].location, moved).location == moved.location
+
+
+def test_a_source_is_known_by_a_link_to_it(photos, followed, tmp_path, encoder):
+    (tmp_path / "link").symlink_to(photos.folder)
+    (tmp_path / "new").symlink_to(photos.folder)
+    moved = Source("folder", str(tmp_path / "new"))
+    assert follow_source(followed, tmp_path / "link", moved).source_id == 1
+    assert remove_source(followed, str(tmp_path / "link")).images == 20
+    assert followed.sources() == ()
+
+
+def test_of_two_names_of_one_place_the_one_that_is_listed_counts(photos, followed, tmp_path):
+    """Who moves a folder may leave a link where it was, and index it at its new place."""
+    photos.folder.rename(tmp_path / "new")
+    with followed.writer() as writer:
+        new = writer.add_source("folder", str(tmp_path / "new"))
+    photos.folder.symlink_to(tmp_path / "new")
+    assert remove_source(followed, new.location).images == 0
+    assert [source.location for source in followed.sources()] == [str(photos.folder)]

@@ -13,7 +13,7 @@ from directions import CONFIG, DIM, SPACE, add, directions, make, publish
 from lookalike.errors import SpaceMismatch, UsageError
 from lookalike.gallery import Gallery, NewImage
 from lookalike.index import IndexConfig, SearchParams, build_index
-from lookalike.ingest import merge_galleries
+from lookalike.ingest import merge_galleries, remove_images
 from lookalike.search import Searcher
 from lookalike.search.joining import build_like, join_published
 from lookalike.search.published import publish_index, published_index
@@ -339,6 +339,18 @@ def test_an_index_that_lacks_a_living_row_is_not_joined(shards, target, caplog):
     with caplog.at_level(logging.INFO, logger="lookalike.search.joining"):
         assert join_published(target, shards[:2]) is None
     assert "have 1399 of the 1400 embeddings" in caplog.text
+
+
+def test_indexes_are_joined_without_pictures_that_were_left_out(shards, target):
+    tune_alike(shards)
+    merge_galleries(shards[:1], target)
+    remove_images(target, [target.image(1), target.image(7)])
+    assert merge_galleries(shards, target).kept_out == 2
+
+    assert join_published(target, shards) is not None
+
+    all_lists = SearchParams(nprobe=CONFIG.nlist)
+    assert found(target, all_lists) == exact(target)
 
 
 def test_an_index_is_built_like_that_of_the_same_encoder_only(shards, tmp_path: Path):

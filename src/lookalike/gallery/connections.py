@@ -15,7 +15,7 @@ from pathlib import Path
 from lookalike.errors import GalleryError, GalleryNotFound, GalleryUnreadable
 from lookalike.gallery import failures
 from lookalike.gallery.finding import CATALOG
-from lookalike.gallery.strangers import refuse_journal
+from lookalike.gallery.strangers import has_linked_log, refuse_journal
 
 __all__ = [
     "CatalogFile",
@@ -208,12 +208,13 @@ def _find_place(folder: Path) -> _Place:
     """
     refuse_journal(folder)
     live, file = _uri(folder / CATALOG, "mode=rw"), catalog_file(folder)
-    try:
-        _connect_reader(live).close()
-        return _Place(live, file)
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise
+    if not has_linked_log(folder):
+        try:
+            _connect_reader(live).close()
+            return _Place(live, file)
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise
     seen = _signature(folder)
     log = seen[1]
     if log is None or log[1] == 0:
@@ -281,9 +282,12 @@ def _connect_reader(uri: str) -> sqlite3.Connection:
 def _connect(uri: str) -> sqlite3.Connection:
     # Transactions are spelled out; one thread at a time uses a connection, but
     # not always the one that made it.
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
+    # Views and triggers of a stranger's catalog get no function that reaches beyond it.
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
 
 
 def _uri(path: Path, parameters: str) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "lies_at",
     "paths_inside",
     "source_at",
+    "source_named",
     "stored_location",
 ]
 
@@ -131,3 +132,14 @@ def source_at(records: Iterable[SourceRecord], *, kind: str, location: str) -> S
         if record.kind == kind and os.path.realpath(record.location) == real:
             return record
     return None
+
+
+def source_named(records: Iterable[SourceRecord], place: str) -> SourceRecord | None:
+    """Find the source that somebody names: as it is listed, else by where it really is."""
+    records = list(records)
+    absolute = os.path.abspath(os.path.expanduser(place))
+    for record in records:
+        if record.location in {place, absolute}:
+            return record
+    found = (source_at([record], kind=record.kind, location=absolute) for record in records)
+    return next((record for record in found if record is not None), None)

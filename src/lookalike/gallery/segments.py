@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -41,7 +42,7 @@ CHUNK_BYTES = 1 << 23
 Rows = NDArray[np.floating[Any]]
 
 # Only names that write_segment makes are ever swept.
-SEGMENT_NAME = re.compile(r"\d{8}-[0-9a-f]{8}\.npy(\.tmp)?")
+SEGMENT_NAME = re.compile(r"\d{8,}-[0-9a-f]{8}\.npy(\.tmp)?")
 PROBE_NAME = re.compile(r"probe-[0-9a-f]{8}\.tmp")
 
 
@@ -59,12 +60,28 @@ class Segment:
 
 
 def read_segments(connection: sqlite3.Connection) -> tuple[Segment, ...]:
-    """Read what the catalog names, in the order of global rows."""
+    """Read what the catalog names, in the order of global rows.
+
+    Raises:
+        sqlite3.DatabaseError: A stranger wrote it, or it is damaged: it names other files.
+    """
     found = connection.execute(
         "SELECT segment_id, file, rows, dim, dtype, checksum, size_bytes "
         "FROM segments ORDER BY segment_id"
     )
-    return tuple(Segment(*row) for row in found)
+    segments = tuple(Segment(*row) for row in found)
+    for segment in segments:
+        numbers = (segment.rows, segment.dim, segment.size_bytes)
+        if not is_segment_name(str(segment.file)) or not all(map(is_count, numbers)):
+            raise sqlite3.DatabaseError(
+                f"{segment.file!r} with {segment.rows!r} rows is no segment"
+            )
+    return segments
+
+
+def is_count(value: object) -> bool:
+    """Whether a value of the catalog is a number of things."""
+    return isinstance(value, int) and value >= 0
 
 
 def new_name(generation: int) -> str:
@@ -148,6 +165,7 @@ def map_segment(gallery: Path, segment: Segment) -> np.memmap[Any, np.dtype[Any]
     """
     path = gallery / SEGMENTS / segment.file
     try:
+        require_regular(path)
         block = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise
@@ -165,12 +183,23 @@ def map_segment(gallery: Path, segment: Segment) -> np.memmap[Any, np.dtype[Any]
     return block
 
 
+def require_regular(path: Path) -> None:
+    """Refuse pipes and devices: opening one may wait for ever, or do something.
+
+    Raises:
+        OSError: It is one, or nothing is there.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError("it is no regular file")
+
+
 def file_checksum(path: Path) -> str:
     """Hash a file as ``sha256sum`` does.
 
     Raises:
         OSError: It cannot be read.
     """
+    require_regular(path)
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while data := file.read(CHUNK_BYTES):
@@ -179,11 +208,8 @@ def file_checksum(path: Path) -> str:
 
 
 def remove_files(gallery: Path, names: Iterable[str]) -> None:
-    """Delete segments and their temporary forms; what resists is swept by a later writer.
-
-    Names that no segment has are left alone: a stranger's catalog may name any file.
-    """
-    for name in filter(is_segment_name, names):
+    """Delete segments and their temporary forms; what resists is swept by a later writer."""
+    for name in names:
         for path in (gallery / SEGMENTS / name, gallery / SEGMENTS / f"{name}.tmp"):
             with suppress(OSError):
                 path.unlink()

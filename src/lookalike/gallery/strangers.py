@@ -8,7 +8,7 @@ from pathlib import Path
 from lookalike.errors import GalleryReadOnly, GalleryUnreadable
 from lookalike.gallery.finding import CATALOG
 
-__all__ = ["WRITTEN", "refuse_journal", "refuse_links"]
+__all__ = ["WRITTEN", "has_linked_log", "refuse_journal", "refuse_links"]
 
 # All that is written or deleted in, of what lies in a gallery's folder. Uploads have a rule
 # of their own, and the number of the writer replaces whatever has its name.
@@ -50,8 +50,7 @@ def refuse_journal(gallery: Path) -> None:
     Raises:
         GalleryUnreadable: There is one.
     """
-    # SQLite looks for it where the catalog really is.
-    journal = f"{os.path.realpath(gallery / CATALOG)}-journal"
+    journal = f"{_real_catalog(gallery)}-journal"
     if os.path.lexists(journal):
         raise GalleryUnreadable(
             f"The gallery {gallery} is not opened, since there is a {journal}: no Lookalike "
@@ -59,6 +58,20 @@ def refuse_journal(gallery: Path) -> None:
             "somebody else, do not use it; if another program of yours wrote to the catalog, let "
             "that finish, then open the gallery again."
         )
+
+
+def has_linked_log(gallery: Path) -> bool:
+    """Tell whether a file beside the catalog is a link, through which even a reader writes.
+
+    SQLite before 3.39 follows it: folding the log into the catalog empties what it leads to.
+    """
+    catalog = _real_catalog(gallery)
+    return any(is_link(Path(f"{catalog}{end}")) for end in ("-wal", "-shm"))
+
+
+def _real_catalog(gallery: Path) -> str:
+    """Say where the catalog really is: SQLite looks there for the files beside it."""
+    return os.path.realpath(gallery / CATALOG)
 
 
 def is_link(path: Path) -> bool:

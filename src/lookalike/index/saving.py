@@ -165,8 +165,11 @@ def read_facts(folder: Path) -> dict[str, Any]:
         GalleryUnreadable: It cannot be understood.
         GalleryTooNew: A newer Lookalike wrote it.
     """
+    file = folder / FACTS
+    if is_no_file(file):
+        raise damaged(folder, f"{FACTS} is no file")
     try:
-        facts = json.loads((folder / FACTS).read_bytes())
+        facts = json.loads(file.read_bytes())
         told = facts["format"]
     except (ValueError, KeyError, TypeError) as error:
         raise damaged(folder, f"{FACTS} cannot be read") from error
@@ -175,7 +178,19 @@ def read_facts(folder: Path) -> dict[str, Any]:
             f"The index {folder} has format {told}, but this Lookalike reads format {FORMAT}: "
             "every picture is compared; use the newer Lookalike to search with the index."
         )
+    try:
+        are_parts = facts["files"].keys() <= {BASE, REFINE, ROWS, COPIES}
+        are_told = all({"size_bytes", "sha256"} <= told.keys() for told in facts["files"].values())
+    except (KeyError, AttributeError):
+        are_parts = are_told = False
+    if not are_parts or not are_told:
+        raise damaged(folder, f"{FACTS} tells of files that are no parts of an index")
     return dict(facts)
+
+
+def is_no_file(path: Path) -> bool:
+    """Tell whether something else has a file's name, as a pipe, for which one would wait."""
+    return path.exists() and not path.is_file()
 
 
 def require_sizes(folder: Path, files: dict[str, dict[str, Any]]) -> None:
@@ -187,6 +202,8 @@ def require_sizes(folder: Path, files: dict[str, dict[str, Any]]) -> None:
             if not folder.exists():
                 raise
             raise ValueError(f"{name} is missing") from error
+        if is_no_file(folder / name):
+            raise ValueError(f"{name} is no file")
         if size_bytes != told["size_bytes"]:
             raise ValueError(f"{name} should have {told['size_bytes']} bytes but has {size_bytes}")
 
@@ -201,7 +218,11 @@ def require_whole(folder: Path, files: dict[str, dict[str, Any]], names: Iterabl
 def checked_files(folder: Path) -> list[str]:
     """Read every byte of a saved index, and name the files that are not as they were written."""
     files = read_facts(folder)["files"]
-    return [name for name, told in files.items() if checksum(folder / name) != told["sha256"]]
+    return [
+        name
+        for name, told in files.items()
+        if is_no_file(folder / name) or checksum(folder / name) != told["sha256"]
+    ]
 
 
 def damaged(folder: Path, reason: str) -> GalleryUnreadable:

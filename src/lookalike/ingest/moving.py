@@ -7,7 +7,7 @@ from itertools import islice
 
 from lookalike.errors import ImageError, SourceNotFound, UsageError
 from lookalike.gallery import Gallery, SourceRecord
-from lookalike.gallery.locations import source_at
+from lookalike.gallery.locations import source_at, source_named
 from lookalike.images import Source, content_hash, read_file
 from lookalike.ingest.updating import refuse_overlap
 
@@ -51,10 +51,9 @@ def follow_source(gallery: Gallery, old: str | os.PathLike[str], source: Source)
             in another one, or holds none of the pictures.
         GalleryLocked: Another process is writing.
     """
-    place = os.path.abspath(os.path.expanduser(os.fspath(old)))
     with gallery.writer() as writer:
         records = gallery.sources()
-        record = next((each for each in records if each.location in {os.fspath(old), place}), None)
+        record = source_named(records, os.fspath(old))
         known = source_at(records, kind=source.kind, location=source.location)
         if record is None and known is not None:
             return known

@@ -11,7 +11,7 @@ from pathlib import Path
 from lookalike.errors import ImageError, SourceNotFound
 from lookalike.gallery import Gallery, ImageRecord, KnownImage, Skipped, SourceRecord
 from lookalike.gallery.failures import writing
-from lookalike.gallery.locations import paths_inside
+from lookalike.gallery.locations import paths_inside, source_named
 from lookalike.gallery.segments import flush_folder
 from lookalike.gallery.uploads import discard, is_own, uploads_folder, uploads_source
 from lookalike.gallery.writing import GalleryWriter
@@ -94,16 +94,17 @@ def remove_source(gallery: Gallery, location: str) -> Removal:
         GalleryLocked: Another process is writing.
         GalleryReadOnly: A file cannot be deleted; the images are out all the same.
     """
-    absolute = os.path.abspath(os.path.expanduser(location))
     with gallery.writer() as writer:
-        uploads = uploads_source(gallery)
-        for record in gallery.sources():
-            if record.location in {location, absolute}:
-                if record == uploads:
-                    return _remove_uploads(gallery, writer, record)
-                return Removal(writer.remove_source(record.source_id))
-    known = ", ".join(record.location for record in gallery.sources()) or "none"
-    raise SourceNotFound(f"The gallery {gallery.path} has no source {location}; it has: {known}.")
+        records = gallery.sources()
+        found = source_named(records, location)
+        if found is None:
+            known = ", ".join(record.location for record in records) or "none"
+            raise SourceNotFound(
+                f"The gallery {gallery.path} has no source {location}; it has: {known}."
+            )
+        if found == uploads_source(gallery):
+            return _remove_uploads(gallery, writer, found)
+        return Removal(writer.remove_source(found.source_id))
 
 
 def _remove_uploads(gallery: Gallery, writer: GalleryWriter, record: SourceRecord) -> Removal:

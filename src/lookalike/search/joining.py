@@ -162,7 +162,7 @@ def require_alone(target: Gallery, shards: Sequence[Gallery]) -> None:
     if published is not None and (not published.problem or published.is_newer):
         raise UsageError(f"The gallery {target.path} has an index: it stays in use.")
     of_shards = sum(map(len, shards))
-    if len(target) != of_shards:
+    if len(target) > of_shards:
         raise UsageError(
             f"The gallery {target.path} has {len(target)} pictures and those merged into it "
             f"{of_shards}: merge into a new gallery to have their indexes joined."
