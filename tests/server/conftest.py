@@ -155,6 +155,12 @@ class InThread(uvicorn.Server):
         pass
 
 
+@pytest.fixture(autouse=True)
+def no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is tried again only where a test does it, however slow the machine is."""
+    monkeypatch.setattr("lookalike.server.working.RETRY_S", 3600.0)
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """The folder of colours."""

@@ -15,9 +15,10 @@ import pytest
 pytest.importorskip("fastapi")
 
 from lookalike.encoders import Encoder
-from lookalike.errors import StorageFull
+from lookalike.errors import GalleryNotFound, StorageFull
 from lookalike.gallery import Gallery
 from lookalike.ingest import add_images
+from lookalike.server import working
 from lookalike.server.forms import PicturePiece
 from lookalike.server.uploads import adding, desk, inbox, uploads_folder
 from lookalike.server.uploads.receiving import ReceivedForm
@@ -295,3 +296,86 @@ def test_a_gallery_of_a_shard_takes_no_pictures(
 
     assert answer.status == 409
     assert "merge" in answer.json()["detail"]
+
+
+def test_an_upload_is_not_tried_again_while_it_is_taken_back(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve()
+    uploads, parts = served.server.uploads["colours"], served.server.jobs._parts
+    real, tried = parts.withdraw, list[Any]()
+
+    def withdraw(job_id: str) -> Any:
+        tried.append(uploads.retry())
+        return real(job_id)
+
+    monkeypatch.setattr(parts, "withdraw", withdraw)
+    go = threading.Event()
+    board = served.server.jobs
+    blocking = board.submit("colours", "update", lambda handle: {"is_so": go.wait(60)})
+    unwanted = sent(served, ("green.png", GREEN), wait=0).json()
+    served.delete(f"{API}/jobs/{unwanted['job_id']}")
+    go.set()
+    ended(served, blocking.to_dict())
+
+    assert tried == [[]]
+    assert files_of(served) == []
+    assert uploads.pending == 0
+
+
+def test_what_failed_is_tried_again_though_looking_for_it_failed(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise StorageFull("There is no room left.")
+
+    served = serve()
+    uploads = served.server.uploads["colours"]
+    with monkeypatch.context() as patched:
+        patched.setattr(adding, "update_paths", full)
+        sent(served, ("green.png", GREEN))
+    with monkeypatch.context() as patched:
+        patched.setattr(desk, "left_files", full)
+        with pytest.raises(StorageFull):
+            uploads.retry()
+    (again,) = uploads.retry()
+
+    assert ended(served, again.to_dict())["result"]["image_ids"] == [6]
+    assert uploads.retry() == []
+
+
+def test_uploads_of_before_are_added_though_looking_for_them_failed_at_first(
+    serve: Callable[..., Served], gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads_folder(gallery).mkdir()
+    (uploads_folder(gallery) / "green.png").write_bytes(GREEN)
+    real, failures = desk.left_files, [StorageFull("The disk is away.")]
+
+    def left(*values: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return real(*values)
+
+    monkeypatch.setattr(desk, "left_files", left)
+    monkeypatch.setattr(working, "RETRY_S", 0.05)
+    serve()
+
+    until(lambda: len(gallery) == 6)
+    assert not failures
+
+
+def test_a_job_whose_files_cannot_be_deleted_ends_when_it_is_cancelled(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise GalleryNotFound("It is not there any more.")
+
+    monkeypatch.setattr(desk, "image_at", away)
+    with served.gallery.writer():
+        job = sent(served, ("green.png", GREEN), wait=0).json()
+        path = f"{API}/jobs/{job['job_id']}"
+        until(lambda: "another process" in served.get(path).json()["note"])
+        served.delete(path)
+        until(lambda: served.get(path).json()["state"] == "cancelled")
+
+    assert names_of(served) == ["green.png"]

@@ -371,3 +371,34 @@ def test_a_gallery_that_cannot_be_looked_at_is_told_once_and_once_more_when_it_c
         "the gallery photos cannot be looked at just now: It is not there any more",
         "the gallery photos can be looked at again",
     ]
+
+
+def test_another_gallery_is_looked_at_at_once_though_a_look_takes_its_time() -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    class Slow:
+        def __len__(self) -> int:
+            return 5
+
+        @property
+        def generation(self) -> int:
+            begun.set()
+            assert go.wait(60)
+            return 1
+
+    generations = Generations(Events(), {"photos": cast(Any, Slow())})
+    looking = threading.Thread(target=generations.look, args=("photos",), daemon=True)
+    looking.start()
+    assert begun.wait(60)
+    anew = threading.Thread(
+        target=generations.begin_anew, args=("photos", cast(Any, Slow())), daemon=True
+    )
+    anew.start()
+    anew.join(30)  # in the server, its event loop
+    is_waiting = anew.is_alive()
+    go.set()
+    looking.join(60)
+    first = generations.latest("photos")
+
+    assert not is_waiting
+    assert generations.look("photos").sequence > first.sequence

@@ -213,9 +213,9 @@ def test_a_part_that_is_cancelled_while_it_is_taken_is_undone_once(
         def __getattr__(self, name: str) -> Any:
             return getattr(parts, name)
 
-        def take(self, gallery: str, kind: str) -> tuple[list[Part], bool]:
+        def take(self, work: Any) -> tuple[list[Part], bool]:
             assert go.wait(60)
-            taken = parts.take(gallery, kind)
+            taken = parts.take(work)
             board.cancel(unwanted.job_id)
             return taken
 

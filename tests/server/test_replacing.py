@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +21,7 @@ from lookalike.errors import GalleryError
 from lookalike.gallery import Gallery
 from lookalike.ingest import add_images
 from lookalike.server import replacing
+from lookalike.server.replacing import Replacing
 from lookalike.server.uploads import adding
 from networks import write_card, write_mean_colour
 from squares import encoded
@@ -157,6 +160,30 @@ def test_a_job_of_the_former_one_ends_and_leaves_the_new_one_alone(
         assert gallery.verify().is_clean
 
 
+def test_what_waits_for_the_former_one_does_not_take_the_new_ones_along(
+    served: Served, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, begun, real = threading.Event(), threading.Event(), adding.update_paths
+
+    def slow(*values: Any, **more: Any) -> Any:
+        begun.set()
+        assert go.wait(60)
+        return real(*values, **more)
+
+    monkeypatch.setattr(adding, "update_paths", slow)
+    jobs = [sent(served, ("olive.png", OLIVE), wait=0).json()]
+    assert begun.wait(60)
+    jobs.append(sent(served, ("late.png", encoded((9, 0, 9))), wait=0).json())
+    here = served.server.galleries["colours"]
+    put_in_place(served, other)
+    until(lambda: served.server.galleries["colours"] is not here)
+    jobs.append(sent(served, ("olive.png", OLIVE), wait=0).json())
+    go.set()
+
+    assert [ended(served, job)["state"] for job in jobs] == ["failed", "failed", "done"]
+    assert served.server.uploads["colours"].pending == 0
+
+
 def test_half_a_copy_is_not_served_and_the_whole_one_is(
     served: Served, other: Path, tmp_path: Path
 ) -> None:
@@ -284,3 +311,72 @@ def test_listeners_are_told_of_a_gallery_with_the_same_numbers(
 
     assert after.sequence > before.sequence
     assert after.text == before.text
+
+
+class StandIn:
+    """A gallery that was found to be another one, or was not."""
+
+    name = "colours"
+
+    def __init__(self, *, is_replaced: bool) -> None:
+        self.gallery = SimpleNamespace(is_replaced=is_replaced)
+        self.is_closed = False
+
+    def leave(self) -> None:
+        """Load nothing any more."""
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_what_is_being_opened_when_the_server_ends_is_taken_and_the_former_one_closed() -> None:
+    former: Any = StandIn(is_replaced=True)
+    newer: Any = StandIn(is_replaced=False)
+    server: Any = SimpleNamespace(galleries={"colours": former}, on_replaced=lambda: None)
+    begun, go = threading.Event(), threading.Event()
+
+    def opened(name: str) -> Any:
+        begun.set()
+        assert go.wait(60)
+        return newer
+
+    async def ends_meanwhile() -> None:
+        ending = Replacing(server, opened, lambda name: lambda: None)
+        asking = asyncio.create_task(ending.newest(former))
+        await asyncio.to_thread(begun.wait, 60)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        go.set()
+        await ending.close()
+
+    asyncio.run(ends_meanwhile())
+
+    assert server.galleries == {"colours": newer}  # where the server's end closes it
+    assert (former.is_closed, newer.is_closed) == (True, False)
+
+
+def test_a_former_one_is_closed_though_the_server_ends_in_the_midst_of_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replacing, "FAREWELL_S", 0.0)
+    former: Any = StandIn(is_replaced=True)
+    newer: Any = StandIn(is_replaced=False)
+    server: Any = SimpleNamespace(galleries={"colours": former}, on_replaced=lambda: None)
+    begun, go = threading.Event(), threading.Event()
+
+    def end() -> None:
+        begun.set()
+        assert go.wait(60)
+
+    async def ends_meanwhile() -> None:
+        ending = Replacing(server, lambda name: newer, lambda name: end)
+        await ending.newest(former)
+        await asyncio.to_thread(begun.wait, 60)
+        closing = asyncio.create_task(ending.close())
+        await asyncio.sleep(0)  # it begins
+        go.set()
+        await closing
+
+    asyncio.run(ends_meanwhile())
+
+    assert former.is_closed

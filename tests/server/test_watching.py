@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ pytest.importorskip("fastapi")
 pytest.importorskip("watchfiles")
 
 from lookalike.errors import StorageFull
-from lookalike.gallery import Gallery
+from lookalike.gallery import Gallery, SourceRecord
 from lookalike.gallery.uploads import uploads_folder
 from lookalike.ingest.watching import rounds
 from lookalike.server import watching as server_watching
@@ -242,3 +243,21 @@ def test_a_gallery_that_cannot_be_written_is_told_at_the_start(
     assert "colours cannot be written: what changes in its folders is not taken" in caplog.text
     assert served.get(served.base).json()["can_write"] is False
     assert served.get(f"{API}/galleries").json()["galleries"][0]["can_write"] is False
+
+
+def test_uploads_are_left_out_where_the_link_to_a_gallery_leads_elsewhere_by_now(
+    serve: Callable[..., Served], gallery: Gallery, tmp_path: Path
+) -> None:
+    link, later = tmp_path / "link.gallery", tmp_path / "later.gallery"
+    shutil.copytree(gallery.path, later)
+    link.symlink_to(gallery.path)
+    served = serve(galleries={"colours": link}, is_watching=True)
+    here = served.server.galleries["colours"]
+    watch = server_watching.Watch("colours", served.server, threading.Event())
+    link.unlink()
+    link.symlink_to(later)
+    until(lambda: served.server.galleries["colours"] is not here)
+    watch._watcher()
+
+    assert watch._is_watched(SourceRecord(1, "folder", str(served.photos)))
+    assert not watch._is_watched(SourceRecord(2, "folder", str(later / "uploads")))

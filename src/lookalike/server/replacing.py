@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lookalike.errors import LookalikeError
 from lookalike.server.hosting import Hosted
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lookalike.server.state import Server
 
 __all__ = ["Replacing"]
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,8 @@ class Replacing:
         self._hand_over = hand_over
         self._locks = {name: asyncio.Lock() for name in server.galleries}
         self._failures: dict[str, tuple[float, LookalikeError]] = {}
-        self._farewells: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._is_over = asyncio.Event()
 
     async def run(self) -> None:
         """Look again and again whether the galleries are those that are open."""
@@ -62,18 +65,21 @@ class Replacing:
         Raises:
             LookalikeError: It cannot be opened.
         """
-        name = former.name
-        async with self._locks[name]:
-            here = self._server.galleries[name]
-            if here.gallery.is_replaced:
-                here = await self._opened(here)
-            return here
+        # Who waits may be cancelled: what is opened is finished, so that somebody closes it.
+        return await asyncio.shield(self._begin(self._newest(former.name)))
 
     async def close(self) -> None:
-        """Let all former galleries go now."""
-        for farewell in self._farewells:
-            farewell.cancel()
-        await asyncio.gather(*self._farewells, return_exceptions=True)
+        """Let all former galleries go now; what is being opened is finished."""
+        self._is_over.set()
+        while self._under_way:
+            await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Do something that ``close`` waits for."""
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
 
     async def _follow(self, name: str) -> None:
         while True:
@@ -86,6 +92,13 @@ class Replacing:
                         await self.newest(here)
             except Exception:
                 logger.exception("looking after the gallery %s failed, and goes on", name)
+
+    async def _newest(self, name: str) -> Hosted:
+        async with self._locks[name]:
+            here = self._server.galleries[name]
+            if here.gallery.is_replaced:
+                here = await self._opened(here)
+            return here
 
     async def _opened(self, former: Hosted) -> Hosted:
         """Open a gallery again; what failed a moment ago is not tried by every request.
@@ -105,25 +118,21 @@ class Replacing:
             raise
         self._failures.pop(name, None)
         self._server.galleries = {**self._server.galleries, name: here}
-        end = self._hand_over(name)
-        self._farewells.add(farewell := asyncio.create_task(ended(former, end)))
-        farewell.add_done_callback(self._farewells.discard)
+        former.leave()
+        self._begin(self._end(former, self._hand_over(name)))
         await asyncio.to_thread(self._server.on_replaced)
         logger.warning("another gallery was put in the place of %s: it is served now", name)
         return here
+
+    async def _end(self, former: Hosted, end: Callable[[], object]) -> None:
+        """Close a former gallery when nobody asks it any more, or the server ends."""
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._is_over.wait(), FAREWELL_S)
+        await asyncio.to_thread(end)
+        await asyncio.to_thread(former.close)
 
 
 def look_at(here: Hosted) -> None:
     """Let a gallery find out whether another is in its place."""
     with suppress(LookalikeError):
         _ = here.gallery.generation
-
-
-async def ended(former: Hosted, end: Callable[[], object]) -> None:
-    """Close a former gallery when nobody asks it any more, or the server ends."""
-    former.leave()
-    try:
-        await asyncio.sleep(FAREWELL_S)
-    finally:
-        await asyncio.to_thread(end)
-        await asyncio.to_thread(former.close)

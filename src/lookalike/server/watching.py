@@ -51,7 +51,7 @@ class Watching:
     def __init__(self, server: Server) -> None:
         require_watchfiles()
         self._stop = threading.Event()
-        self._galleries = tuple(server.galleries.values())
+        self._server = server
         self._watches = {name: Watch(name, server, self._stop) for name in server.galleries}
         self._threads = [
             threading.Thread(target=watch.run, name=f"watch {name}", daemon=True)
@@ -60,7 +60,7 @@ class Watching:
 
     def start(self) -> None:
         """Begin; a gallery that cannot be written is told now, not at its first change."""
-        for hosted in self._galleries:
+        for hosted in self._server.galleries.values():
             if not is_writable(hosted.gallery):
                 logger.warning(
                     "%s cannot be written: what changes in its folders is not taken up until "
@@ -110,7 +110,7 @@ class Watch:
         self._troubles = Troubles()
         self._handle: JobHandle | None = None
         self._put_off: str | None = None
-        self._uploads = os.path.realpath(uploads_folder(server.galleries[name].gallery))
+        self._uploads = ""
 
     def run(self) -> None:
         """Watch until it is time to end; what goes wrong is logged, and tried again."""
@@ -142,6 +142,7 @@ class Watch:
         """Make a watcher, once the encoder is loaded."""
         hosted: Hosted = self._server.galleries[self.name]
         _ = hosted.gallery.generation  # one that is gone is none that is watched again
+        self._uploads = os.path.realpath(uploads_folder(hosted.gallery))
         return Watcher(
             hosted.gallery,
             hosted.encoder,

@@ -94,13 +94,13 @@ async def recovered(server: Server) -> None:
     while True:
         for name, uploads in server.uploads.items():
             is_new = known.get(name) is not uploads
-            known[name] = uploads
-            await quietly(name, uploads.recover if is_new else uploads.retry)
+            if await quietly(name, uploads.recover if is_new else uploads.retry):
+                known[name] = uploads
         await asyncio.sleep(RETRY_S)
 
 
-async def quietly(name: str, look: Callable[[], object]) -> None:
-    """Look for uploads to add in a thread; the server goes on, whatever comes of it."""
+async def quietly(name: str, look: Callable[[], object]) -> bool:
+    """Look for uploads to add in a thread, and tell whether that went well; if not, go on."""
     try:
         await asyncio.to_thread(look)
     except (LookalikeError, OSError) as error:
@@ -108,6 +108,9 @@ async def quietly(name: str, look: Callable[[], object]) -> None:
         logger.warning("the uploads of %s could not be looked through: %s", name, told)
     except Exception:
         logger.exception("looking through the uploads of %s failed, and is tried again", name)
+    else:
+        return True
+    return False
 
 
 def finish(server: Server, watching: Watching | None) -> None:

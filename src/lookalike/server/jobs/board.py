@@ -96,16 +96,16 @@ class JobBoard:
 
         Args:
             gallery: The name of the gallery it is about.
-            kind: Parts of one gallery and kind go together.
+            kind: What it is.
             value: What the part is about.
-            work: Sets the result or error of each part; of all who wait the first's is called.
+            work: Sets the result or error of each part; those of one work go together.
             weight: How much the part is: a call takes some 256 together.
             result: What can be told from the start.
             on_cancel: Called if the job is cancelled before anything came of it.
         """
         job = self._ledger.open(gallery, kind, result=result, total=weight)
         part = Part(self._handle(job.job_id), value, weight, on_cancel)
-        if self._parts.add(gallery, kind, part):
+        if self._parts.add(work, part):
             self._lines.put(gallery, kind, lambda: self._run_shared(gallery, kind, work))
         return job
 
@@ -267,7 +267,7 @@ class JobBoard:
 
     def _run_shared(self, gallery: str, kind: str, work: SharedWork) -> None:
         """Do the parts that wait, and put what is too much in line again."""
-        taken, has_more = self._parts.take(gallery, kind)
+        taken, has_more = self._parts.take(work)
         parts = []
         for part in taken:
             if self._ledger.begin(part.handle.job_id):

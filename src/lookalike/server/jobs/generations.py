@@ -32,7 +32,7 @@ class Generations:
         self._events = events
         self._galleries = galleries
         self._latest: dict[str, Event] = {}
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._seen: dict[str, tuple[Gallery, int, int]] = {}
         self._lock = threading.Lock()
         self._troubles = Troubles()
 
@@ -40,10 +40,10 @@ class Generations:
         """Read a gallery's state, tell of it if it is new, and give the event that tells it."""
         with self._lock:
             gallery = self._galleries[name]
-            seen = gallery.generation, len(gallery)
+            seen = gallery, gallery.generation, len(gallery)
             if self._seen.get(name) != seen:
                 self._seen[name] = seen
-                state = {"gallery": name, "generation": seen[0], "images": seen[1]}
+                state = {"gallery": name, "generation": seen[1], "images": seen[2]}
                 number = self._events.next_sequence()
                 event = self._events.event("gallery", f"gallery:{name}", state, number)
                 self._latest[name] = event
@@ -52,9 +52,7 @@ class Generations:
 
     def begin_anew(self, name: str, gallery: Gallery) -> None:
         """Look at another gallery under a name, and tell of it even if it has the same numbers."""
-        with self._lock:
-            self._galleries = {**self._galleries, name: gallery}
-            self._seen.pop(name, None)
+        self._galleries = {**self._galleries, name: gallery}  # a look may be long: no lock
 
     def latest(self, name: str) -> Event:
         """Give the event of the last look; there has to have been one. Waits for nothing."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lookalike.errors import LookalikeError
 from lookalike.server.jobs.job import Cancelled, JobHandle
 
 __all__ = ["Handles", "Part", "SharedParts", "SharedWork", "undo"]
+
+logger = logging.getLogger(__name__)
 
 # How much is taken at a time: the end of the server waits for it.
 MOST_WEIGHT = 256
@@ -41,28 +45,30 @@ SharedWork = Callable[[Sequence[Part]], None]
 
 
 class SharedParts:
-    """The parts that wait, by gallery and kind. Safe to share between threads."""
+    """The parts that wait, by the work that does them. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[tuple[str, str], deque[Part]] = {}
+        self._waiting: dict[SharedWork, deque[Part]] = {}
 
-    def add(self, gallery: str, kind: str, part: Part) -> bool:
+    def add(self, work: SharedWork, part: Part) -> bool:
         """Let a part wait; tells whether it is the first, so that somebody has to come for it."""
         with self._lock:
-            waiting = self._waiting.setdefault((gallery, kind), deque())
+            waiting = self._waiting.setdefault(work, deque())
             waiting.append(part)
             return len(waiting) == 1
 
-    def take(self, gallery: str, kind: str) -> tuple[list[Part], bool]:
+    def take(self, work: SharedWork) -> tuple[list[Part], bool]:
         """Take parts until they are enough, the first in any case; tells whether more wait."""
         parts: list[Part] = []
         weight = 0
         with self._lock:
-            waiting = self._waiting.get((gallery, kind), deque())
+            waiting = self._waiting.get(work, deque())
             while waiting and (not parts or weight + waiting[0].weight <= MOST_WEIGHT):
                 parts.append(waiting.popleft())
                 weight += parts[-1].weight
+            if not waiting:
+                self._waiting.pop(work, None)  # it may be of a gallery that is gone
             return parts, bool(waiting)
 
     def withdraw(self, job_id: str) -> list[Part]:
@@ -108,7 +114,11 @@ class Handles:
 
 
 def undo(parts: Sequence[Part]) -> None:
-    """Do away with parts that nobody wants any more."""
+    """Do away with parts that nobody wants any more; their jobs end, even if that fails."""
     for part in parts:
         if part.on_cancel is not None:
-            part.on_cancel()
+            try:
+                part.on_cancel()
+            except (LookalikeError, OSError) as error:
+                job_id, told = part.handle.job_id, str(error).rstrip(".")
+                logger.warning("files of the cancelled job %s stay: %s", job_id, told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -135,10 +135,16 @@ class Uploads:
             return self._board.ended(self._name, KIND, result_of(sent))
         return self._submit(sent)
 
-    def recover(self) -> list[Job]:
-        """Add what was taken in and not added, by servers that were killed or are stopped."""
+    def recover(self, failed: Collection[str] = ()) -> list[Job]:
+        """Add what was taken in and not added, by servers that were killed or are stopped.
+
+        Args:
+            failed: Paths that count as left, though they were under way here.
+        """
         self._inbox.sweep()
-        files = list(left_files(self._gallery, self._is_under_way))
+        is_ours = self._is_under_way
+        files = list(left_files(self._gallery, lambda path: path not in failed and is_ours(path)))
+        self._forget(failed)
         if files:
             logger.info("adding %d uploads of before to %s", len(files), self._name)
         sent = [UploadedPicture(file.path.rpartition("/")[2], kept=file) for file in files]
@@ -152,11 +158,13 @@ class Uploads:
         with self._lock:
             under_way = dict(self._under_way)
         jobs = {path: self._board.job(job_id) for path, job_id in under_way.items() if job_id}
-        failed = [path for path, job in jobs.items() if job is None or job.has_ended]
-        if not failed:
-            return []
-        self._forget(failed)
-        return self.recover()
+        # Of a cancelled one, the files are about to be deleted.
+        failed = {
+            path
+            for path, job in jobs.items()
+            if job is None or (job.has_ended and job.state != "cancelled")
+        }
+        return self.recover(failed) if failed else []
 
     @property
     def pending(self) -> int:
