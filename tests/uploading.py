@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from lookalike.server.uploads import uploads_folder
+from lookalike.server.uploads import adding, uploads_folder
 from squares import encoded
 
 if TYPE_CHECKING:
@@ -48,6 +50,21 @@ def files_of(served: Served) -> list[str]:
 
 def names_of(served: Served) -> list[str]:
     return [path.rpartition("/")[2] for path in files_of(served)]
+
+
+class HeldAdding:
+    """Uploads are not added before they may ``go``; ``begun`` is set when the first could be."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
+        real = adding.update_paths
+
+        def held(*values: Any, **more: Any) -> Any:
+            self.begun.set()
+            assert self.go.wait(90)  # longer than an answer is waited for
+            return real(*values, **more)
+
+        monkeypatch.setattr(adding, "update_paths", held)
 
 
 def until(is_so: Callable[[], object], timeout_s: float = 60.0) -> None:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import http.client
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("fastapi")
 
 from lookalike.server.settings import Limits
-from lookalike.server.uploads import adding
 from uploading import (
     API,
     CYAN,
     GREEN,
     OLIVE,
+    HeldAdding,
     encoded,
     ended,
     files_of,
@@ -284,20 +283,15 @@ def test_what_many_send_at_once_is_added_in_few_commits(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = served.gallery.generation
-    go, real = threading.Event(), adding.update_paths
-
-    def slow(*values: Any, **more: Any) -> Any:
-        assert go.wait(60)
-        return real(*values, **more)
 
     def send(seed: int) -> Reply:
         return sent(served, (f"{seed}.jpg", noisy(32, seed)))
 
-    monkeypatch.setattr(adding, "update_paths", slow)
+    held = HeldAdding(monkeypatch)
     with ThreadPoolExecutor(64) as clients:
         under_way = [clients.submit(send, seed) for seed in range(64)]
         until(lambda: len(served.server.jobs.jobs()) == 64)
-        go.set()
+        held.go.set()
         answers = [answer.result() for answer in under_way]
     ids = {answer.json()["result"]["image_ids"][0] for answer in answers}
 
@@ -310,17 +304,11 @@ def test_what_many_send_at_once_is_added_in_few_commits(
 def test_search_goes_on_while_pictures_are_added(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, real = threading.Event(), adding.update_paths
-
-    def slow(*values: Any, **more: Any) -> Any:
-        assert go.wait(90)  # longer than the search is waited for
-        return real(*values, **more)
-
-    monkeypatch.setattr(adding, "update_paths", slow)
+    held = HeldAdding(monkeypatch)
     answer = sent(served, ("green.png", GREEN), wait=0)
     found = served.search({"parts": [{"image_id": 1}], "k": 1})
     during = served.get(f"{API}/jobs/{answer.json()['job_id']}").json()["state"]
-    go.set()
+    held.go.set()
 
     assert found.status == 200
     assert during in {"waiting", "running"}

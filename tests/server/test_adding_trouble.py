@@ -22,7 +22,19 @@ from lookalike.server import working
 from lookalike.server.forms import PicturePiece
 from lookalike.server.uploads import adding, desk, inbox, uploads_folder
 from lookalike.server.uploads.receiving import ReceivedForm
-from uploading import API, CYAN, GREEN, OLIVE, ended, files_of, names_of, pictures, sent, until
+from uploading import (
+    API,
+    CYAN,
+    GREEN,
+    OLIVE,
+    HeldAdding,
+    ended,
+    files_of,
+    names_of,
+    pictures,
+    sent,
+    until,
+)
 
 if TYPE_CHECKING:
     from conftest import Served
@@ -203,19 +215,12 @@ def test_another_writer_is_waited_for_and_the_job_says_so(served: Served) -> Non
 def test_an_upload_that_waits_can_be_taken_back(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, begun, real = threading.Event(), threading.Event(), adding.update_paths
-
-    def slow(*values: Any, **more: Any) -> Any:
-        begun.set()
-        assert go.wait(60)
-        return real(*values, **more)
-
-    monkeypatch.setattr(adding, "update_paths", slow)
+    held = HeldAdding(monkeypatch)
     kept = sent(served, ("green.png", GREEN), wait=0).json()
-    assert begun.wait(60)
+    assert held.begun.wait(60)
     unwanted = sent(served, ("cyan.png", CYAN), wait=0).json()
     answer = served.delete(f"{API}/jobs/{unwanted['job_id']}")
-    go.set()
+    held.go.set()
 
     assert answer.json()["state"] == "cancelled"
     assert ended(served, kept)["state"] == "done"
@@ -267,19 +272,12 @@ def test_what_is_being_added_when_the_server_stops_is_finished(
     serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served = serve()
-    go, begun, real = threading.Event(), threading.Event(), adding.update_paths
-
-    def slow(*values: Any, **more: Any) -> Any:
-        begun.set()
-        assert go.wait(60)
-        return real(*values, **more)
-
-    monkeypatch.setattr(adding, "update_paths", slow)
+    held = HeldAdding(monkeypatch)
     sent(served, ("green.png", GREEN), wait=0)
-    assert begun.wait(60)
+    assert held.begun.wait(60)
     sent(served, ("cyan.png", CYAN), wait=0)
     served.server.jobs.stop()
-    go.set()
+    held.go.set()
 
     assert served.server.jobs.close(timeout_s=60)
     assert len(served.gallery) == 6

@@ -22,10 +22,9 @@ from lookalike.gallery import Gallery
 from lookalike.ingest import add_images
 from lookalike.server import replacing
 from lookalike.server.replacing import Replacing
-from lookalike.server.uploads import adding
 from networks import write_card, write_mean_colour
 from squares import encoded
-from uploading import API, CYAN, GREEN, OLIVE, ended, sent, until
+from uploading import API, CYAN, GREEN, OLIVE, HeldAdding, ended, sent, until
 
 if TYPE_CHECKING:
     from conftest import Reply, Served
@@ -137,19 +136,12 @@ def test_pictures_are_not_removed_by_the_numbers_of_the_former_one(
 def test_a_job_of_the_former_one_ends_and_leaves_the_new_one_alone(
     served: Served, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, begun, real = threading.Event(), threading.Event(), adding.update_paths
-
-    def slow(*values: Any, **more: Any) -> Any:
-        begun.set()
-        assert go.wait(60)
-        return real(*values, **more)
-
-    monkeypatch.setattr(adding, "update_paths", slow)
+    held = HeldAdding(monkeypatch)
     running = sent(served, ("olive.png", OLIVE), wait=0).json()
-    assert begun.wait(60)
+    assert held.begun.wait(60)
     waiting = served.post(f"{served.base}/update").json()
     former = put_in_place(served, other)
-    go.set()
+    held.go.set()
     jobs = [ended(served, job) for job in (running, waiting)]
 
     assert [job["state"] for job in jobs] == ["failed", "failed"]
@@ -163,22 +155,15 @@ def test_a_job_of_the_former_one_ends_and_leaves_the_new_one_alone(
 def test_what_waits_for_the_former_one_does_not_take_the_new_ones_along(
     served: Served, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, begun, real = threading.Event(), threading.Event(), adding.update_paths
-
-    def slow(*values: Any, **more: Any) -> Any:
-        begun.set()
-        assert go.wait(60)
-        return real(*values, **more)
-
-    monkeypatch.setattr(adding, "update_paths", slow)
+    held = HeldAdding(monkeypatch)
     jobs = [sent(served, ("olive.png", OLIVE), wait=0).json()]
-    assert begun.wait(60)
+    assert held.begun.wait(60)
     jobs.append(sent(served, ("late.png", encoded((9, 0, 9))), wait=0).json())
     here = served.server.galleries["colours"]
     put_in_place(served, other)
     until(lambda: served.server.galleries["colours"] is not here)
     jobs.append(sent(served, ("olive.png", OLIVE), wait=0).json())
-    go.set()
+    held.go.set()
 
     assert [ended(served, job)["state"] for job in jobs] == ["failed", "failed", "done"]
     assert served.server.uploads["colours"].pending == 0

@@ -22,6 +22,7 @@ from lookalike.cli.options import (
     gallery_option,
     located_gallery,
     logging_options,
+    restore_option,
 )
 from lookalike.cli.output import shown_path
 from lookalike.cli.progress import progress_bar
@@ -78,13 +79,7 @@ EXAMPLES = (
     is_flag=True,
     help="SOURCE is a place of its own, though it looks like a source that was moved.",
 )
-@click.option(
-    "--restore",
-    metavar="PATH",
-    multiple=True,
-    help="Take a picture in again that was removed by hand, or all that were below a folder. "
-    "May be given several times.",
-)
+@restore_option
 @update_options
 @logging_options
 def command(

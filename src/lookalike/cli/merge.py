@@ -12,7 +12,7 @@ from lookalike.cli.examples import ExampleCommand
 from lookalike.cli.fresh_index import freshen_index
 from lookalike.cli.interrupts import Interrupted, safe_so_far
 from lookalike.cli.new_gallery import opened_or_new
-from lookalike.cli.options import absolute, located_gallery, logging_options
+from lookalike.cli.options import absolute, located_gallery, logging_options, restore_option
 from lookalike.cli.output import counted, say, shown_path
 from lookalike.cli.progress import counting_bar
 from lookalike.cli.waiting import when_free
@@ -36,13 +36,7 @@ EXAMPLES = (
     metavar="GALLERY",
     help="The gallery that takes them in; made if it is not there.",
 )
-@click.option(
-    "--restore",
-    metavar="PATH",
-    multiple=True,
-    help="Take a picture in again that was removed by hand, or all that were below a folder. "
-    "May be given several times.",
-)
+@restore_option
 @logging_options
 def command(galleries: tuple[str, ...], into: str, restore: tuple[str, ...]) -> None:
     """Copy the images of galleries or shards into one gallery.

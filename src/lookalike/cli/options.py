@@ -22,6 +22,7 @@ __all__ = [
     "gallery_option",
     "located_gallery",
     "logging_options",
+    "restore_option",
 ]
 
 Answer = TypeVar("Answer")
@@ -36,6 +37,14 @@ gallery_option = click.option(
     metavar="DIR",
     help="The gallery, or the folder that has it inside as .lookalike. "
     "Default: the nearest .lookalike in the current folder or above, as git finds its own.",
+)
+
+restore_option = click.option(
+    "--restore",
+    metavar="PATH",
+    multiple=True,
+    help="Take a picture in again that was removed by hand, or all that were below a folder. "
+    "May be given several times.",
 )
 
 
