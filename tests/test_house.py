@@ -18,7 +18,7 @@ from lookalike import errors
 SOURCE = Path(lookalike.__file__).parent
 
 # What knows nothing of pictures, and may be imported everywhere.
-GROUND = {"errors", "caching", "late_names"}
+GROUND = {"errors", "caching", "folder_dates", "late_names"}
 
 # What each room may import besides itself and the ground floor; ARCHITECTURE: six floors,
 # each standing above all that it uses.

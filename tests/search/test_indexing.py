@@ -120,7 +120,7 @@ def test_an_index_published_later_is_taken_without_reopening(gallery):
 
 def test_an_index_published_in_the_moment_of_a_search_is_taken(gallery, monkeypatch):
     """Dates go in steps: of milliseconds on many a system, of seconds on some drives."""
-    monkeypatch.setattr("lookalike.search.indexing.DATE_STEP_NS", 10**18)  # whatever this one has
+    monkeypatch.setattr("lookalike.folder_dates.DATE_STEP_NS", 10**18)  # whatever this one has
     folder = publish(gallery).parent
     date_ns = folder.stat().st_mtime_ns
     searcher = Searcher(gallery)

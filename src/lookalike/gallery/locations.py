@@ -10,17 +10,22 @@ from pathlib import Path
 from lookalike.gallery.records import SourceRecord
 
 __all__ = [
+    "Place",
     "StoredLocation",
     "absolute_location",
     "base_folder",
     "lies_at",
     "paths_inside",
+    "real_place",
     "source_at",
     "source_named",
     "stored_location",
 ]
 
 WILDCARDS = "*?["
+
+# A source is one place, whatever links lead to it; a picture is a path in it.
+Place = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,11 @@ def _before_wildcards(pattern: str) -> str:
 def _is_inside(path: str, folder: str) -> bool:
     path, folder = os.path.normcase(path), os.path.normcase(folder)
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def real_place(source: SourceRecord) -> Place:
+    """Tell what makes a source of several galleries one."""
+    return source.kind, os.path.realpath(source.location)
 
 
 def source_at(records: Iterable[SourceRecord], *, kind: str, location: str) -> SourceRecord | None:

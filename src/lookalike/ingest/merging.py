@@ -11,7 +11,8 @@ from itertools import groupby
 from lookalike.errors import GalleryError, UsageError
 from lookalike.gallery import Gallery, GalleryWriter, ImageRecord, NewImage, SourceRecord
 from lookalike.gallery.catalog import to_stored_path
-from lookalike.ingest.removed import Place, RemovedAnywhere, place_of
+from lookalike.gallery.locations import Place, real_place
+from lookalike.ingest.removed import RemovedAnywhere
 from lookalike.ingest.slices import in_slices, rows_at_once
 from lookalike.ingest.updating import tidy
 from lookalike.vectors import EmbeddingSpace, require_same_space
@@ -140,7 +141,7 @@ class Merge:
         """Copy one gallery, source by source."""
         for source in gallery.sources():
             source_id = self._writer.add_source(source.kind, source.location).source_id
-            place = place_of(source)
+            place = real_place(source)
             for images in in_slices(gallery.images(source_id=source.source_id), self._rows):
                 self._copy(gallery, images, source_id, place)
                 if self._on_progress is not None:
@@ -253,7 +254,7 @@ def duplicate(path: str, one: Gallery, other: Gallery, how: str) -> GalleryError
 
 def entries(gallery: Gallery, source: SourceRecord, number: int) -> Iterator[Entry]:
     """Stream a source's images, sorted by what tells pictures apart."""
-    place = place_of(source)
+    place = real_place(source)
     for path, content in gallery.contents(source.source_id):
         stored = to_stored_path(path)
         data = stored.encode() if isinstance(stored, str) else stored

@@ -10,25 +10,20 @@ from dataclasses import replace
 
 from lookalike.errors import ImageOutOfReach, ImageUnreadable, UsageError
 from lookalike.gallery import Gallery, ImageRecord, Skipped, SourceRecord
-from lookalike.gallery.locations import base_folder, lies_at
+from lookalike.gallery.locations import Place, base_folder, lies_at, real_place
 from lookalike.images import Source, content_hash, read_file
 from lookalike.images.sources import KINDS
 
 __all__ = [
     "REMOVED_BY_HAND",
-    "Place",
     "RemovedAnywhere",
     "RemovedPictures",
     "has_left",
     "has_removed",
     "is_removed",
-    "place_of",
     "content_of",
     "without_restored",
 ]
-
-# A source is one place, whatever links lead to it; a picture is a path in it.
-Place = tuple[str, str]
 
 REMOVED_BY_HAND = "It was removed by hand, and its file has not changed since."
 # Before the catalog had a column for it, this sentence went on with what the file held.
@@ -80,11 +75,6 @@ def without_restored(
     }
 
 
-def place_of(source: SourceRecord) -> Place:
-    """Tell what makes a source of several galleries one."""
-    return source.kind, os.path.realpath(source.location)
-
-
 def removed_in(gallery: Gallery) -> Iterator[tuple[SourceRecord, Skipped]]:
     """List what was removed by hand in a gallery, each with its source."""
     for record in gallery.sources():
@@ -125,7 +115,7 @@ class RemovedAnywhere:
             for place in wanted:
                 unused.pop(place, None)
             if not wanted:
-                self._notes[place_of(record), item.path].append(replace(item, source_id=0))
+                self._notes[real_place(record), item.path].append(replace(item, source_id=0))
         for place in unused:
             raise UsageError(
                 f"Nothing at {place} was removed by hand in these galleries: name a picture, or "

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from dataclasses import dataclass
 
 from lookalike.errors import GalleryLocked, LookalikeError
+from lookalike.folder_dates import dated
 from lookalike.gallery import Gallery, Snapshot
 from lookalike.index import FaissIndex, Index, IndexConfig, build_index
 from lookalike.index.covered import IndexedRows
@@ -23,10 +23,6 @@ from lookalike.search.rebuilding import (
 __all__ = ["CurrentIndex", "Indexed"]
 
 logger = logging.getLogger(__name__)
-
-# A folder that changed this shortly before it was listed may change again without getting
-# another date: some file systems count in steps of two seconds.
-DATE_STEP_NS = 2_500_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +90,12 @@ class CurrentIndex:
             return False
         parent = self._gallery.path / INDEX_FOLDER
         try:
-            changed = os.stat(parent).st_mtime_ns
+            facts = os.stat(parent)
         except OSError:
             return False
-        if changed == self._changed:
+        if facts.st_mtime_ns == self._changed:
             return False
-        is_sure = abs(time.time_ns() - changed) >= DATE_STEP_NS
-        self._changed = changed if is_sure else None
+        self._changed = dated(facts)
         names = newest_first(parent)
         if names == self._names:
             return False

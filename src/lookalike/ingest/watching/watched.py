@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from lookalike.errors import NoImagesFound, SourceNotFound
+from lookalike.folder_dates import dated
 from lookalike.gallery import Gallery, SourceRecord
 from lookalike.gallery.files import KnownFiles
 from lookalike.images import ImageRef, Source
@@ -21,9 +22,6 @@ __all__ = ["WatchedSource"]
 
 logger = logging.getLogger(__name__)
 
-# A folder that changed this shortly before it was listed may change again without getting
-# another date: some file systems count in steps of two seconds.
-DATE_STEP_NS = 2_500_000_000
 # Files that are made in a new folder before the system watches it are told by nobody: it is
 # listed again after these seconds.
 LOOK_AGAIN_S = (0.3, 1.0, 2.5)
@@ -239,11 +237,6 @@ class WatchedSource:
 
     def _absolute(self, folder: str) -> str:
         return self.source.absolute(folder) if folder else self.source.root
-
-
-def dated(facts: os.stat_result) -> int | None:
-    """Tell a folder's date, None where it changed too shortly ago to be trusted."""
-    return None if abs(time.time_ns() - facts.st_mtime_ns) < DATE_STEP_NS else facts.st_mtime_ns
 
 
 def differing(found: Iterable[ImageRef], known: KnownFiles, unseen: Sequence[str]) -> list[str]:
